@@ -1,0 +1,1 @@
+"""The instrument: ports, clock, engine, sampler. No torch, ever."""

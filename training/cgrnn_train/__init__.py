@@ -1,0 +1,1 @@
+"""The workshop: data, models, likelihoods, training, export."""

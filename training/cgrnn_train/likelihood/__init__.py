@@ -1,0 +1,1 @@
+"""Likelihood estimators, one method a file."""
