@@ -1,0 +1,307 @@
+"""The command `cgrnn-live`: options in, exit code out. Thin: each command calls one function of another module.
+
+Modules are imported where they are used, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cgrnn_bundle import __version__
+from cgrnn_bundle.errors import BundleError
+from cgrnn_live.errors import UsageError
+from cgrnn_live.options import FrameLength, OptionError, check_range, number, parse_frame, parse_scale, whole_number
+
+if TYPE_CHECKING:
+    from cgrnn_live.loading import Sampling
+
+DONE, OUR_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Model = Annotated[str | None, typer.Option(metavar="NAME|PATH", help="A shipped model or a bundle; see `models`.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        parser=number("--temperature", 0.01, 100),
+        metavar="X",
+        help="Below 1 plainer, above 1 wilder. The model's own if not given.",
+    ),
+]
+Gibbs = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number("--gibbs", 1, 10_000),
+        metavar="K",
+        help="Sweeps of Gibbs sampling a frame. The model's own if not given.",
+    ),
+]
+Low = Annotated[int, typer.Option(parser=whole_number("--low", 0, 127), metavar="P", help="The lowest MIDI pitch.")]
+High = Annotated[int, typer.Option(parser=whole_number("--high", 0, 127), metavar="P", help="The highest MIDI pitch.")]
+Scale = Annotated[
+    frozenset[int] | None,
+    typer.Option(parser=parse_scale, metavar="SCALE", help="Only notes of this scale, such as 'C minor'."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number("--seed", 0, 2**63 - 1),
+        metavar="N",
+        help="The same seed plays the same notes. A new one each time if not given.",
+    ),
+]
+Seconds = Annotated[
+    float, typer.Option(parser=number("--seconds", 0.1, 3600), metavar="S", help="How long the model plays.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Api = Annotated[
+    Literal["auto", "alsa", "jack", "coremidi", "winmm"],
+    typer.Option(metavar="auto|alsa|jack|coremidi|winmm", help="The MIDI system; auto takes the first that answers."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def play(
+    context: typer.Context,
+    port: Annotated[str | None, typer.Option(metavar="NAME", help="The MIDI output to play into; see `ports`.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--input", metavar="NAME", help="The MIDI input to hear. A virtual one where the system can."),
+    ] = None,
+    mode: Annotated[
+        Literal["free", "continue"],
+        typer.Option(metavar="free|continue", help="Play alone, or listen while you play and take over when you stop."),
+    ] = "free",
+    prompt: Annotated[
+        Path | None, typer.Option(metavar="FILE.mid", help="A phrase to play first and go on from.")
+    ] = None,
+    model: Model = None,
+    bpm: Annotated[
+        float | None,
+        typer.Option(
+            parser=number("--bpm", 20, 400),
+            metavar="N",
+            help="The tempo; at 120 a model's frames have their own length.",
+        ),
+    ] = None,
+    frame: Annotated[
+        FrameLength | None,
+        typer.Option(
+            parser=parse_frame, metavar="SECONDS|1/8", help="How long a frame lasts: seconds or a note value."
+        ),
+    ] = None,
+    temperature: Temperature = None,
+    gibbs: Gibbs = None,
+    low: Low = 0,
+    high: High = 127,
+    scale: Scale = None,
+    channel: Annotated[
+        int, typer.Option(parser=whole_number("--channel", 1, 16), metavar="N", help="The MIDI channel to play on.")
+    ] = 1,
+    velocity: Annotated[
+        int, typer.Option(parser=whole_number("--velocity", 1, 127), metavar="N", help="How hard notes are struck.")
+    ] = 80,
+    seed: Seed = None,
+    record: Annotated[Path | None, typer.Option(metavar="FILE.mid", help="Write what is played to this file.")] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            parser=number("--duration", 0.1, 1e6),
+            metavar="SECONDS",
+            help="End after this time. Until Ctrl-C if not given.",
+        ),
+    ] = None,
+    api: Api = "auto",
+    allow_echo: Annotated[
+        bool, typer.Option("--allow-echo", help="Let input and output be the same loopback bus.")
+    ] = False,
+    as_json: Json = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """A jam partner for your DAW: a model that improvises over MIDI in real time.
+
+    Give a --port to play into, or a command. `cgrnn-live demo` needs no port.
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
+        return
+    if version:
+        print(__version__)
+        return
+    if port is None:
+        raise OptionError(
+            "Nothing to play into: give --port NAME (`cgrnn-live ports` lists them), or try `cgrnn-live demo`."
+        )
+    sampling = _sampling(seed, model, temperature, gibbs, low, high, scale)
+
+    from cgrnn_live.session import Setup
+    from cgrnn_live.session import play as play_session
+
+    setup = Setup(
+        port=port,
+        sampling=sampling,
+        input=source,
+        mode=mode,
+        prompt=prompt,
+        bpm=bpm,
+        frame=frame,
+        channel=channel,
+        velocity=velocity,
+        record=record,
+        duration=duration,
+        api=api,
+        allow_echo=allow_echo,
+    )
+    summary = play_session(setup)
+    if as_json:
+        _print_json(summary)
+
+
+@app.command()
+def render(
+    prompt: Annotated[Path, typer.Argument(metavar="PROMPT.mid", help="The phrase to continue.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.mid", help="The file to write.")],
+    seconds: Seconds = 30.0,
+    seed: Seed = None,
+    model: Model = None,
+    temperature: Temperature = None,
+    gibbs: Gibbs = None,
+    low: Low = 0,
+    high: High = 127,
+    scale: Scale = None,
+    as_json: Json = False,
+) -> None:
+    """Continue a phrase offline: the same seed writes the same file."""
+    from cgrnn_live.render import render as render_file
+
+    summary = render_file(prompt, out, seconds, _sampling(seed, model, temperature, gibbs, low, high, scale))
+    if as_json:
+        _print_json(summary)
+
+
+@app.command()
+def demo(
+    seconds: Seconds = 30.0,
+    seed: Seed = None,
+    model: Model = None,
+    temperature: Temperature = None,
+    gibbs: Gibbs = None,
+    low: Low = 0,
+    high: High = 127,
+    scale: Scale = None,
+    as_json: Json = False,
+) -> None:
+    """Hear a model through the built-in synth; without a sound device, write demo.mid and demo.wav."""
+    from cgrnn_live.demo import demo as play_demo
+
+    summary = play_demo(seconds, _sampling(seed, model, temperature, gibbs, low, high, scale))
+    if as_json:
+        _print_json(summary)
+
+
+@app.command()
+def ports(api: Api = "auto", as_json: Json = False) -> None:
+    """List the MIDI ports."""
+    from cgrnn_live.ports import choose_api, list_inputs, list_outputs
+
+    chosen = choose_api(api)
+    listing = {"api": chosen, "outputs": list_outputs(chosen), "inputs": list_inputs(chosen)}
+    if as_json:
+        _print_json(listing)
+        return
+    for title, names in (("Outputs, for --port", listing["outputs"]), ("Inputs, for --input", listing["inputs"])):
+        print(f"{title} ({chosen}):")
+        print("\n".join(f"  {name}" for name in names) if names else "  none; `cgrnn-live doctor` says how to make one")
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the shipped models."""
+    from cgrnn_live.loading import describe_models
+
+    descriptions = describe_models()
+    if as_json:
+        _print_json({"models": descriptions})
+        return
+    for model in descriptions:
+        print(
+            f"{model['name']}: {model['hidden']} hidden, {model['state']} state, {model['frame_seconds']:g} s a frame"
+        )
+        print(f"  {model['data']} ({model['licence']})\n  {model['path']}")
+
+
+@app.command()
+def doctor(api: Api = "auto", as_json: Json = False) -> None:
+    """Say what is wrong with MIDI, sound and models here, and the fix."""
+    from cgrnn_live.doctor import examine
+
+    findings = examine(api)
+    if as_json:
+        _print_json(
+            {"ok": all(finding.is_good for finding in findings), "checks": [vars(finding) for finding in findings]}
+        )
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.is_good else 'bad '} {finding.what}: {finding.found}")
+            if finding.fix:
+                print(f"     fix: {finding.fix}")
+    if not all(finding.is_good for finding in findings):
+        raise typer.Exit(USAGE)
+
+
+def main() -> None:
+    """Run the command; exit with 0 done, 1 a fault of ours, 2 what the caller can mend, or 130 interrupted."""
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else DONE)
+    except (UsageError, BundleError) as error:
+        _fail(str(error), USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("CGRNN_DEBUG") == "1":
+            raise
+        if explain := getattr(error, "format_message", None):  # Typer's own; their class moved between its versions
+            _fail(f"{explain()} Try --help.", USAGE)
+        _fail(f"a fault of ours: {type(error).__name__}: {error} (CGRNN_DEBUG=1 shows where).", OUR_FAULT)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"cgrnn-live: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value))
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """An option of ours before a command would be lost without a word."""
+    for parameter in context.command.params:
+        if context.params.get(parameter.name or "") != parameter.get_default(context):
+            raise OptionError(
+                f"{parameter.opts[0]} stands before {context.invoked_subcommand!r}; put the options after the command."
+            )
+
+
+def _sampling(
+    seed: int | None,
+    model: str | None,
+    temperature: float | None,
+    gibbs: int | None,
+    low: int,
+    high: int,
+    scale: frozenset[int] | None,
+) -> Sampling:
+    from cgrnn_live.loading import Sampling
+
+    check_range(low, high, scale)
+    chosen = secrets.randbits(32) if seed is None else seed
+    return Sampling(chosen, model, temperature, gibbs, low, high, scale)

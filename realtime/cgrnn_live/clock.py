@@ -1,0 +1,131 @@
+"""When a frame is due, and waiting for it: absolute deadlines in `time.perf_counter_ns`, never relative sleeps.
+
+A clock is also where the outside world comes in: `Clock.wait` returns early with whatever has arrived, so that one
+thread can own the output and still hear the player at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, Protocol
+
+from cgrnn_live.ledger import Message
+
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+
+START_LEAD = 50 * MILLISECOND
+"""From `start` to frame 0: time for the first frame to be sampled."""
+
+FINE_WAIT = 20 * MILLISECOND
+"""The last stretch before a deadline is slept in one piece: waiting on the inbox may overshoot by a tick."""
+
+
+class Arrival(NamedTuple):
+    """A MIDI message that came in: its time on the clock's axis in nanoseconds, and its bytes."""
+
+    at: int
+    message: Message
+
+
+class Clock(Protocol):
+    """Times are integer nanoseconds on an axis of the clock's own; frame n is due at `due(n)`."""
+
+    def start(self) -> None:
+        """Fix the grid: frame 0 is due shortly after now."""
+        ...
+
+    def now(self) -> int:
+        """Return the time."""
+        ...
+
+    def due(self, frame: int) -> int:
+        """Return when frame ``frame`` begins."""
+        ...
+
+    def wait(self, until: int) -> Arrival | None:
+        """Return what arrives next, or None once it is ``until`` or `wake` was called."""
+        ...
+
+    def wake(self) -> None:
+        """End a `wait` early; safe from signal handlers and other threads."""
+        ...
+
+
+class InternalClock:
+    """The computer's own clock. MIDI input callbacks put their `Arrival`s into `inbox` and do nothing else."""
+
+    def __init__(self, frame_seconds: float) -> None:
+        """Make a clock whose frames are ``frame_seconds`` long."""
+        self.inbox: SimpleQueue[Arrival | None] = SimpleQueue()
+        self._frame_ns = frame_seconds * SECOND
+        self._origin = 0
+
+    def start(self) -> None:
+        """Fix the grid: frame 0 is due in `START_LEAD`."""
+        self._origin = self.now() + START_LEAD
+
+    def now(self) -> int:
+        """Return `time.perf_counter_ns`."""
+        return time.perf_counter_ns()
+
+    def due(self, frame: int) -> int:
+        """Return when frame ``frame`` begins, rounded by itself: no error adds up."""
+        return self._origin + round(frame * self._frame_ns)
+
+    def wait(self, until: int) -> Arrival | None:
+        """Return the next arrival, or None at ``until`` or after `wake`.
+
+        What arrives in the last `FINE_WAIT` is for the next call.
+        """
+        while True:
+            left = until - self.now()
+            patience = max(0, left - FINE_WAIT)
+            try:
+                return self.inbox.get(block=patience > 0, timeout=patience / SECOND)
+            except Empty:
+                if patience == 0:
+                    break
+        if left > 0:
+            time.sleep(left / SECOND)
+        return None
+
+    def wake(self) -> None:
+        """End a `wait` early."""
+        self.inbox.put(None)
+
+
+class OfflineClock:
+    """A clock that jumps: waiting takes no time and arrivals come from a script, so a performance repeats exactly."""
+
+    def __init__(self, frame_seconds: float, arrivals: Iterable[Arrival] = ()) -> None:
+        """Make a clock `START_LEAD` before time 0, when frame 0 is due; ``arrivals`` (sorted) are to come."""
+        self._frame_ns = frame_seconds * SECOND
+        self._arrivals = deque(arrivals)
+        self._now = -START_LEAD
+
+    def start(self) -> None:
+        """The grid is fixed already."""
+
+    def now(self) -> int:
+        """Return the time reached by waiting."""
+        return self._now
+
+    def due(self, frame: int) -> int:
+        """Return when frame ``frame`` begins."""
+        return round(frame * self._frame_ns)
+
+    def wait(self, until: int) -> Arrival | None:
+        """Jump to the next arrival before ``until`` and return it, or jump to ``until``."""
+        if self._arrivals and self._arrivals[0].at < until:
+            arrival = self._arrivals.popleft()
+            self._now = max(self._now, arrival.at)
+            return arrival
+        self._now = max(self._now, until)
+        return None
+
+    def wake(self) -> None:
+        """Nothing waits here."""

@@ -1,0 +1,125 @@
+"""The pure streaming step of the instrument: evidence in, frame out. No clock, no ports, no threads.
+
+    frame = engine.sample(evidence)    # v_n ~ p(v | u_(n−1), evidence)
+    engine.advance(heard)              # u_n from what was really heard in frame n: the engine's notes and the player's
+
+The same bundle, seed and calls give the same frames, bit for bit, on one machine; `snapshot` and `restore` may come between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrnn_bundle.bundle import Bundle
+from cgrnn_bundle.frames import PITCHES, FrameSpec
+from cgrnn_live.sampler import FREE, OFF, ON, Clamp, Sampler
+from cgrnn_live.transition import Transition, Vector
+
+Frame = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a frame before it is sampled.
+
+    Attributes:
+        clamp: per pitch −1 free, 0 off, 1 on; (128,) int8.
+    """
+
+    clamp: Clamp
+
+    @classmethod
+    def build(
+        cls, low: int = 0, high: int = PITCHES - 1, scale: Iterable[int] | None = None, held: Iterable[int] = ()
+    ) -> Evidence:
+        """Allow pitches ``low`` to ``high`` (both included) whose pitch class is in ``scale``; ``held`` pitches are on.
+
+        Held pitches may lie outside the range and the scale: they are what somebody plays, not what the model chooses.
+        """
+        clamp = np.full(PITCHES, OFF, np.int8)
+        clamp[low : high + 1] = FREE
+        if scale is not None:
+            is_foreign = ~np.isin(np.arange(PITCHES) % 12, list(scale))
+            clamp[is_foreign] = OFF
+        clamp[list(held)] = ON
+        return cls(clamp)
+
+
+class Engine:
+    """A CGRNN that listens to frames and draws the next one.
+
+    Attributes:
+        frame_spec: what a frame of this bundle means.
+        temperature: T > 0 of the whole energy: below 1 plainer, above 1 wilder.
+        sweeps: of block Gibbs a frame, at least 1.
+    """
+
+    def __init__(
+        self, bundle: Bundle, *, seed: int, temperature: float | None = None, sweeps: int | None = None
+    ) -> None:
+        """Make an engine in state u_0; ``temperature`` and ``sweeps`` default to the bundle's.
+
+        Raises:
+            BundleError: the transition does not run here as it did when the bundle was written.
+        """
+        manifest, arrays = bundle.manifest, bundle.arrays
+        self.frame_spec: FrameSpec = manifest.frame
+        self.temperature = manifest.temperature if temperature is None else temperature
+        self.sweeps = manifest.sweeps if sweeps is None else sweeps
+        self._feeds_mean = manifest.spike_slab_feed == "mean"
+        self._transition = Transition(bundle)
+        self._random = np.random.Generator(np.random.PCG64(seed))
+        self._sampler = Sampler(arrays["weight"], arrays["slab_precision"], arrays["slab_mean"], self._random)
+        self._last: Frame = np.zeros(PITCHES, np.bool_)
+
+    def reset(self) -> None:
+        """Forget what was heard: u_0 and silence. The random stream goes on."""
+        self._transition.reset()
+        self._last = np.zeros(PITCHES, np.bool_)
+
+    def sample(self, evidence: Evidence, sweeps: int | None = None) -> Frame:
+        """Draw the frame to play, (128,) booleans; ``sweeps`` overrides `sweeps` when time is short."""
+        return self._sampler.sample_frame(
+            self._last,
+            self._transition.visible_bias,
+            self._transition.hidden_bias,
+            evidence.clamp,
+            sweeps=self.sweeps if sweeps is None else sweeps,
+            temperature=self.temperature,
+        )
+
+    def advance(self, heard: Frame) -> None:
+        """Close the interval: draw h∘s given the frame that was ``heard``, (128,) booleans, and advance u."""
+        transition, sampler = self._transition, self._sampler
+        draw = sampler.mean_spike_slab if self._feeds_mean else sampler.sample_spike_slab
+        np.copyto(transition.spike_slab, draw(heard, transition.hidden_bias))
+        np.copyto(transition.frame, heard)
+        transition.advance()
+        self._last = heard.copy()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that the next frames depend on, as arrays and plain values."""
+        return {
+            "state": self._transition.state.copy(),
+            "visible_bias": self._transition.visible_bias.copy(),
+            "hidden_bias": self._transition.hidden_bias.copy(),
+            "last": self._last.copy(),
+            "random": self._random.bit_generator.state,
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go back to a `snapshot` of an engine with the same bundle."""
+        vectors: tuple[tuple[str, Vector], ...] = (
+            ("state", self._transition.state),
+            ("visible_bias", self._transition.visible_bias),
+            ("hidden_bias", self._transition.hidden_bias),
+        )
+        for name, vector in vectors:
+            np.copyto(vector, snapshot[name])
+        self._last = snapshot["last"].copy()
+        self._random.bit_generator.state = snapshot["random"]

@@ -1,0 +1,100 @@
+"""What the player plays, as frames, and whose turn it is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrnn_bundle.frames import PITCHES, FrameSpec, notes_to_frames
+from cgrnn_live.clock import Arrival
+from cgrnn_live.ledger import ALL_NOTES_OFF, CONTROL, NOTE_OFF, NOTE_ON
+
+DRUM_CHANNEL = 9
+ALL_SOUND_OFF = 120
+
+PATIENCE_SECONDS = 1.0
+"""Silence after which the model takes over."""
+
+
+def no_notes() -> NDArray[np.bool_]:
+    """Return the silent frame, (128,)."""
+    return np.zeros(PITCHES, np.bool_)
+
+
+class Listener:
+    """Collects the player's notes between two cut-offs and encodes them as a frame; channel 10, drums, is not heard."""
+
+    def __init__(self, spec: FrameSpec) -> None:
+        """Encode by ``spec``'s rule."""
+        self._spec = spec
+        self._held: dict[int, int] = {}  # pitch: start, ns
+        self._ended: list[tuple[int, int, int]] = []  # pitch, start, end, ns
+
+    def hear(self, arrival: Arrival) -> bool:
+        """Take a message in; return whether a note began."""
+        at, (status, *data) = arrival
+        if len(data) < 2 or status & 0x0F == DRUM_CHANNEL:
+            return False
+        kind, (number, value) = status & 0xF0, data[:2]
+        if kind == CONTROL and number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
+            for pitch in list(self._held):
+                self._end(pitch, at)
+        if kind in (NOTE_OFF, NOTE_ON):
+            self._end(number, at)
+        begins = kind == NOTE_ON and value > 0
+        if begins:
+            self._held[number] = at
+        return begins
+
+    def close(self, opened: int, closed: int) -> NDArray[np.bool_]:
+        """Return the frame heard from ``opened`` to ``closed`` (ns), (128,) booleans, and open the next interval."""
+        notes = self._ended + [(pitch, start, closed) for pitch, start in self._held.items()]
+        self._ended = []
+        if not notes:
+            return no_notes()
+        pitch, start, end = np.array(notes, np.int64).T
+        # The interval is frame 1; frame 0 stands for all that was before it.
+        seconds = self._spec.frame_seconds / (closed - opened)
+        starts = np.maximum(0, (start - opened) * seconds + self._spec.frame_seconds)
+        ends = np.maximum(starts, (end - opened) * seconds + self._spec.frame_seconds)
+        return notes_to_frames(pitch, starts, ends, self._spec, 2)[1]
+
+    def _end(self, pitch: int, at: int) -> None:
+        start = self._held.pop(pitch, None)
+        if start is not None:
+            self._ended.append((pitch, start, max(start, at)))
+
+
+class Turns:
+    """Who plays. The model yields at the player's first note and takes over after ``patience`` silent frames.
+
+    The silence that the model waited through is not part of the phrase: it is fed only when the player goes on after
+    it.
+    """
+
+    def __init__(self, *, model_plays: bool, patience: int) -> None:
+        """Begin with the model's turn or the player's."""
+        self.model_plays = model_plays
+        self._patience = patience
+        self._phrase_began = False
+        self._silent = 0
+
+    def yield_to_player(self) -> None:
+        """The player has begun a note: it is their turn."""
+        self.model_plays = False
+        self._phrase_began = True
+
+    def close(self, model: NDArray[np.bool_], player: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+        """Close an interval in which the two sounded these frames, (128,); return what the model now hears."""
+        if self.model_plays:
+            return [model]
+        if player.any():
+            heard = [no_notes() for _ in range(self._silent)] + [model | player]
+            self._silent = 0
+            return heard
+        if self._phrase_began:
+            self._silent += 1
+            if self._silent >= self._patience:
+                self.model_plays = True
+                self._silent = 0
+        return []

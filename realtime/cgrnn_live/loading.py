@@ -1,0 +1,73 @@
+"""From a model's name to an engine that plays it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from cgrnn_bundle.errors import BundleError
+from cgrnn_bundle.shipped import find_bundle, shipped_bundles
+
+if TYPE_CHECKING:
+    from cgrnn_live.engine import Engine, Evidence
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the model is to choose its notes; None is the model's own default.
+
+    model: a shipped bundle's name or a path; without it the first shipped one.
+    low, high: the range of pitches, both included; scale: pitch classes 0..11.
+    """
+
+    seed: int
+    model: str | None = None
+    temperature: float | None = None
+    gibbs: int | None = None
+    low: int = 0
+    high: int = 127
+    scale: frozenset[int] | None = None
+
+
+def open_engine(sampling: Sampling) -> tuple[Engine, Evidence]:
+    """Return the engine, its probe checked, and what its frames may hold; BundleError if it cannot be had."""
+    from cgrnn_bundle.bundle import load
+    from cgrnn_live.engine import Engine, Evidence  # ONNX Runtime: more than half a second
+
+    name = default_model() if sampling.model is None else sampling.model
+    engine = Engine(
+        load(find_bundle(name)), seed=sampling.seed, temperature=sampling.temperature, sweeps=sampling.gibbs
+    )
+    return engine, Evidence.build(sampling.low, sampling.high, sampling.scale)
+
+
+def default_model() -> str:
+    """Return the name of the model that plays when none is asked for; BundleError if none is shipped."""
+    shipped = list(shipped_bundles())
+    if not shipped:
+        raise BundleError(
+            "no model came with this installation, expected at least one: reinstall it, or give --model PATH"
+        )
+    return shipped[0]
+
+
+def describe_models() -> list[dict[str, Any]]:
+    """Return what each shipped bundle says of itself, as ``models --json`` prints it."""
+    from cgrnn_bundle.bundle import load
+
+    descriptions: list[dict[str, Any]] = []
+    for name, path in shipped_bundles().items():
+        manifest = load(path).manifest
+        descriptions.append(
+            {
+                "name": name,
+                "path": str(path),
+                "frame_seconds": manifest.frame.frame_seconds,
+                "hidden": manifest.sizes.hidden,
+                "state": manifest.sizes.state,
+                "data": manifest.training.data,
+                "licence": manifest.training.licence,
+                "metrics": [asdict(metric) for metric in manifest.metrics],
+            }
+        )
+    return descriptions

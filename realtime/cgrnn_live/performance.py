@@ -1,0 +1,46 @@
+"""Running a player: it has a thread of its own, while the main thread takes the signals and shows how things stand."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from cgrnn_live.player import Player
+
+WATCH_SECONDS = 0.1
+"""Between two looks at a performance."""
+
+ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Each where the system has it."""
+
+
+def perform(player: Player, frame_count: int | None = None, *, watch: Sequence[Callable[[], None]] = ()) -> None:
+    """Run ``player`` for ``frame_count`` frames or until a signal ends it, calling each of ``watch`` now and then.
+
+    Raises what the player's thread raised. In every case its notes have been ended. For the main thread only.
+    """
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: a full collection need not walk it while a deadline passes
+    with ThreadPoolExecutor(1, "sender") as sender, _ending_on_signals(player.stop):
+        performance = sender.submit(player.run, frame_count)
+        try:
+            while not wait([performance], WATCH_SECONDS).done:
+                for look in watch:
+                    look()
+        finally:
+            player.stop()
+    performance.result()
+
+
+@contextmanager
+def _ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    numbers = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
+    previous = {number: signal.signal(number, lambda *_: stop()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

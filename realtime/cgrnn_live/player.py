@@ -1,0 +1,174 @@
+"""The real-time loop: one thread that samples ahead, commits each frame at its absolute deadline, and owns the output.
+
+    cut-off n             due n                        cut-off n + 1      due n + 1
+    ───┬────────────────────┬────────────────────────────────┬────────────────┬───
+       close interval n−1   send frame n                     close interval n send frame n + 1
+       advance, sample n                                     advance, ...
+
+Alone, the model knows what is heard in an interval as soon as it has sent the frame: the next cut-off follows at
+once, and sampling has a whole frame's time. Listening, the cut-off is `LOOKAHEAD` before the deadline, so that the
+player is heard until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrnn_live.clock import MILLISECOND, Arrival, Clock
+from cgrnn_live.lateness import Effort, Report
+from cgrnn_live.ledger import Ledger, Send
+from cgrnn_live.listener import Listener, Turns, no_notes
+
+if TYPE_CHECKING:
+    from cgrnn_live.engine import Evidence
+
+Frame = NDArray[np.bool_]
+
+LOOKAHEAD = 20 * MILLISECOND
+"""From the last thing heard to the frame that answers it: several times what a step takes."""
+
+
+class Improviser(Protocol):
+    """What the player asks of `engine.Engine`."""
+
+    def sample(self, evidence: Evidence, sweeps: int | None = None) -> Frame:
+        """Draw the frame to play, (128,) booleans."""
+        ...
+
+    def advance(self, heard: Frame) -> None:
+        """Close the interval with what was heard in it, (128,) booleans."""
+        ...
+
+
+class Player:
+    """Plays an improviser through a ledger on a clock, frame after frame."""
+
+    def __init__(
+        self,
+        improviser: Improviser,
+        evidence: Evidence,
+        clock: Clock,
+        ledger: Ledger,
+        effort: Effort,
+        *,
+        prompt: Sequence[Frame] = (),
+        turns: Turns | None = None,
+        listener: Listener | None = None,
+        monitor: Send = lambda message, at: None,
+    ) -> None:
+        """Play ``prompt``, then improvise; with ``turns`` and ``listener``, take turns with whoever plays.
+
+        ``monitor`` is given every message that arrives.
+        """
+        self._improviser = improviser
+        self._evidence = evidence
+        self._clock = clock
+        self._ledger = ledger
+        self._effort = effort
+        self._prompt = prompt
+        self._turns = turns or Turns(model_plays=True, patience=0)
+        self._listener = listener
+        self._monitor = monitor
+        self._played = no_notes()
+        self._heard_until = 0
+        self._is_stopping = False
+        self.report = Report()
+
+    def run(self, frame_count: int | None = None) -> Report:
+        """Play ``frame_count`` frames, or until `stop`; however that goes, every sounding note is ended."""
+        try:
+            self._clock.start()
+            self._heard_until = self._clock.due(-1)
+            self._play(frame_count)
+        finally:
+            self._ledger.close(self._clock.now())
+        return self.report
+
+    def stop(self) -> None:
+        """Make `run` return soon; safe from signal handlers and other threads."""
+        self._is_stopping = True
+        self._clock.wake()
+
+    @property
+    def model_plays(self) -> bool:
+        """Whether it is the model's turn."""
+        return self._turns.model_plays
+
+    @property
+    def notes(self) -> int:
+        """Notes that the model has begun so far."""
+        return self._ledger.notes
+
+    def _play(self, frame_count: int | None) -> None:
+        number = 0
+        while frame_count is None or number < frame_count:
+            chosen = self._choose(number)
+            self._take_until(self._clock.due(number))
+            if self._is_stopping:
+                return
+            self._commit(number, chosen)
+            number += 1
+        self._take_until(self._clock.due(number))
+
+    def _choose(self, number: int) -> Frame | None:
+        """Close the interval before frame ``number`` and return that frame; None to hold the last one."""
+        due = self._clock.due(number)
+        if self._listener is not None:
+            frame_ns = due - self._clock.due(number - 1)
+            self._take_until(due - min(LOOKAHEAD, frame_ns // 2))
+        if number > 0:
+            self._close_interval()
+        if not self._turns.model_plays:
+            return no_notes()
+        if number < len(self._prompt):
+            return self._prompt[number]
+        return self._sample(due)
+
+    def _close_interval(self) -> None:
+        now = self._clock.now()
+        theirs = no_notes() if self._listener is None else self._listener.close(self._heard_until, now)
+        self._heard_until = now
+        for heard in self._turns.close(self._played, theirs):
+            self._improviser.advance(heard)
+
+    def _sample(self, due: int) -> Frame | None:
+        began = self._clock.now()
+        sweeps = self._effort.affordable(due - began)
+        if sweeps == 0:
+            self._effort.forget()
+            return None
+        frame = self._improviser.sample(self._evidence, sweeps)
+        self._effort.learn(sweeps, self._clock.now() - began)
+        self.report.reduced += sweeps < self._effort.full
+        return frame
+
+    def _commit(self, number: int, chosen: Frame | None) -> None:
+        due, end, now = self._clock.due(number), self._clock.due(number + 1), self._clock.now()
+        if now >= end:
+            self.report.dropped += 1
+            return
+        too_late = now - due > (end - due) // 2
+        if not self._turns.model_plays:
+            chosen = no_notes()  # the player may have begun since it was chosen
+        elif chosen is None or too_late:
+            self.report.held += 1
+            chosen = self._played
+        self._ledger.play(chosen, due)
+        self._played = chosen
+        self.report.add(now - due)
+
+    def _take_until(self, until: int) -> None:
+        """Wait, taking in what arrives: at the player's first note the model falls silent at once."""
+        while (arrival := self._clock.wait(until)) is not None:
+            self._take(arrival)
+
+    def _take(self, arrival: Arrival) -> None:
+        self._monitor(arrival.message, arrival.at)
+        if self._listener is not None and self._listener.hear(arrival):
+            self._turns.yield_to_player()
+            self._prompt = ()
+            self._ledger.silence(arrival.at)

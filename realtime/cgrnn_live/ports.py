@@ -1,0 +1,156 @@
+"""MIDI ports: which API, which ports, opening and closing them. python-rtmidi is wrapped here and nowhere else.
+
+rtmidi rather than mido's ports, because the API, the client's name and the moment of arrival matter here, and because
+an unknown port must say which ports there are.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from cgrnn_live.clock import Arrival
+from cgrnn_live.ledger import Message
+from cgrnn_live.portnames import PortError, match
+from cgrnn_live.quiet import quiet_stderr
+
+rtmidi: Any = importlib.import_module("rtmidi")  # compiled, and without type stubs
+
+CLIENT = "cgrnn-live"
+
+APIS = {
+    "alsa": rtmidi.API_LINUX_ALSA,
+    "jack": rtmidi.API_UNIX_JACK,
+    "coremidi": rtmidi.API_MACOSX_CORE,
+    "winmm": rtmidi.API_WINDOWS_MM,
+}
+"""By name, in the order in which "auto" tries those that this system has."""
+
+SETTLING_SECONDS = 0.05
+"""Before closing an output: JACK takes messages once a period, and loses what it has not taken when the port closes."""
+
+CLOSING_SECONDS = 1.0
+"""Longest wait for an input to close: it can deadlock with a callback in flight."""
+
+
+def choose_api(wanted: str = "auto") -> str:
+    """Return the name of the MIDI API to use: ``wanted``, or for "auto" the first of `APIS` that answers.
+
+    Raises:
+        PortError: it is not part of this build of rtmidi, or does not answer.
+    """
+    built = rtmidi.get_compiled_api()
+    candidates = [name for name, code in APIS.items() if code in built and wanted in ("auto", name)]
+    for name in candidates:
+        if _answers(name):
+            return name
+    if wanted != "auto" and not candidates:
+        here = ", ".join(name for name, code in APIS.items() if code in built) or "none"
+        raise PortError(f"The MIDI API {wanted!r} does not exist on this system; it has {here}.")
+    what = " nor ".join(candidates) if candidates else "any MIDI API"
+    raise PortError(f"No MIDI system answers (neither {what}); {_remedy()}, then run `cgrnn-live doctor`.")
+
+
+def list_inputs(api: str) -> list[str]:
+    """Return the names of the ports that can be listened to."""
+    return _list(rtmidi.MidiIn, api)
+
+
+def list_outputs(api: str) -> list[str]:
+    """Return the names of the ports that can be played into."""
+    return _list(rtmidi.MidiOut, api)
+
+
+def has_virtual_ports(api: str) -> bool:
+    """Return whether a program can make ports of its own: everywhere but on Windows."""
+    return api != "winmm"
+
+
+class Output:
+    """An open MIDI output. Sending is for one thread only."""
+
+    def __init__(self, name: str, api: str) -> None:
+        """Open the output that ``name`` means (`portnames.match`); PortError if none or several do, or it is in use."""
+        self._port, self.name = _open(rtmidi.MidiOut, name, api, "output")
+
+    def send(self, message: Message) -> None:
+        """Send the bytes of one message."""
+        self._port.send_message(message)
+
+    def close(self) -> None:
+        """Let the last messages leave, then close."""
+        time.sleep(SETTLING_SECONDS)
+        self._port.close_port()
+        self._port.delete()
+
+
+class Input:
+    """An open MIDI input that stamps each message as it arrives and hands it on; its callback does nothing else."""
+
+    def __init__(self, put: Callable[[Arrival], None], api: str, name: str | None = None) -> None:
+        """Open the input that ``name`` means, or without one a virtual input; PortError as for `Output`."""
+        if name is None:
+            self._port, self.name = _new(rtmidi.MidiIn, api, f"{CLIENT} in"), f"{CLIENT} in"
+            self._port.open_virtual_port(self.name)
+        else:
+            self._port, self.name = _open(rtmidi.MidiIn, name, api, "input")
+
+        def arrived(event: tuple[list[int], float], _: object) -> None:
+            put(Arrival(time.perf_counter_ns(), tuple(event[0])))
+
+        self._port.set_callback(arrived)
+
+    def close(self) -> None:
+        """Close, waiting at most `CLOSING_SECONDS`."""
+        self._port.cancel_callback()
+        closing = threading.Thread(target=self._port.close_port, daemon=True)
+        closing.start()
+        closing.join(CLOSING_SECONDS)
+
+
+def _list(kind: type[Any], api: str) -> list[str]:
+    port = _new(kind, api, CLIENT)
+    try:
+        return port.get_ports()
+    finally:
+        port.delete()
+
+
+def _open(kind: type[Any], wanted: str, api: str, what: str) -> tuple[Any, str]:
+    port = _new(kind, api, CLIENT if what == "output" else f"{CLIENT} in")
+    names = port.get_ports()
+    name = match(wanted, names, api, what)
+    try:
+        port.open_port(names.index(name), "out" if what == "output" else "in")
+    except rtmidi.RtMidiError as error:
+        port.delete()
+        raise PortError(
+            f"The MIDI {what} {name!r} cannot be opened ({error}); close what uses it, or give another port."
+        ) from error
+    return port, name
+
+
+def _new(kind: type[Any], api: str, client: str) -> Any:
+    try:
+        with quiet_stderr():
+            return kind(rtapi=APIS[api], name=client)
+    except rtmidi.RtMidiError as error:
+        raise PortError(f"The MIDI API {api!r} does not answer; {_remedy()}.") from error
+
+
+def _answers(api: str) -> bool:
+    with suppress(PortError):
+        _new(rtmidi.MidiOut, api, CLIENT).delete()
+        return True
+    return False
+
+
+def _remedy() -> str:
+    if sys.platform.startswith("linux"):
+        return "load ALSA's sequencer (`sudo modprobe snd-seq`) or start a JACK server"
+    return "restart the computer's MIDI service"

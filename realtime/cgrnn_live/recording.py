@@ -1,0 +1,93 @@
+"""Recording a performance: kept in memory, written whole and renamed into place, so that the file is always valid."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from cgrnn_live.clock import SECOND, Clock
+from cgrnn_live.errors import UsageError
+from cgrnn_live.ledger import Message
+from cgrnn_live.midifile import Track, midi_file
+from cgrnn_live.status import tell
+
+MODEL, PLAYER = "CGRNN", "Player"
+
+SAVE_EVERY = 5 * SECOND
+"""Nanoseconds between two savings while a performance goes on."""
+
+
+class FileError(UsageError):
+    """A file that cannot be written."""
+
+
+class Recording:
+    """A MIDI file in the making: one track of what the model played and, if there was any, one of what the player did.
+
+    Messages may be added by one thread while another saves.
+    """
+
+    def __init__(self, path: Path, clock: Clock, bpm: float) -> None:
+        """Write an empty file at once, FileError if that fails; times are ``clock``'s, counted from frame 0."""
+        self._path = path
+        self._clock = clock
+        self._bpm = bpm
+        self._tracks = {name: Track(name, bpm) for name in (MODEL, PLAYER)}
+        self._lock = threading.Lock()
+        self._next_saving = clock.now() + SAVE_EVERY
+        self._has_failed = False
+        self.save()
+
+    def add(self, track: str, message: Message, at: int) -> None:
+        """Add a channel message to `MODEL` or `PLAYER` at a time of the clock."""
+        with self._lock:
+            self._tracks[track].add(message, self._seconds(at))
+
+    def save(self) -> None:
+        """Write all that is there; notes that still sound end now.
+
+        Raises:
+            FileError: it cannot be written; the file is as it was after the last `save`.
+        """
+        seconds = self._seconds(self._clock.now())
+        with self._lock:
+            tracks = [self._tracks[MODEL]] + [track for track in [self._tracks[PLAYER]] if not track.is_empty]
+            chunks = [track.chunk(seconds) for track in tracks]
+        write_whole(self._path, midi_file(chunks, self._bpm))
+
+    def update(self) -> None:
+        """Save now and then; if that fails, say so once, keep the last file saved, and try again later."""
+        if self._clock.now() < self._next_saving:
+            return
+        self._next_saving = self._clock.now() + SAVE_EVERY
+        try:
+            self.save()
+            self._has_failed = False
+        except FileError as error:
+            if not self._has_failed:
+                tell(f"{error} The music goes on; the file keeps what was saved before.")
+            self._has_failed = True
+
+    def _seconds(self, at: int) -> float:
+        return max(0.0, (at - self._clock.due(0)) / SECOND)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace the file at ``path`` by ``data``, or leave it as it was and raise FileError."""
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path} is not a file; give the name of a file to write.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise FileError(
+            f"{path} cannot be written ({error.strerror}); give a file in a folder with room, where you may write."
+        ) from error

@@ -1,0 +1,136 @@
+"""Block Gibbs sampling of a binary C-ssRBM in numpy, with clamped pitches and no allocation inside a sweep.
+
+**Unit slabs.** With W̃ = W/√α, m = √α μ and y = W̃ᵀv + m, the conditionals (Liu, Xie and Wang, section 4.2, as mended in the
+trainer's `cssrbm`) become
+
+    ηᵢ = ½ yᵢ² + (b̃_hᵢ − ½ mᵢ²),      √αᵢ sᵢ = hᵢ yᵢ + εᵢ,      p(vⱼ = 1 | s, h) = σ([W̃(h∘(y + ε))]ⱼ + b̃_vⱼ).
+
+**Thresholds.** A Bernoulli(σ(x)) is x > ℓ for logistic ℓ. All ℓ and ε of a frame are drawn in three calls before the first sweep and
+the biases are folded into them, so that a sweep is two matrix-vector products and seven short array operations.
+
+**Clamping.** A pitch that is known has the threshold −∞ (on) or +∞ (off): the sweeps need no special case, and what they draw is the
+C-ssRBM's exact conditional given the known pitches.
+
+**Temperature.** T divides the whole energy E(v, h, s | u); under it the thresholds grow by T and ε by √T.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+Clamp = NDArray[np.int8]
+
+FREE, OFF, ON = -1, 0, 1
+
+
+class Sampler:
+    """Draws frames and spike-slabs of one C-ssRBM; not thread-safe (its buffers are its own).
+
+    Args:
+        weight: W, (visible, hidden).
+        slab_precision: α > 0, (hidden,).
+        slab_mean: μ, (hidden,).
+        random: the only source of randomness.
+    """
+
+    def __init__(self, weight: Vector, slab_precision: Vector, slab_mean: Vector, random: np.random.Generator) -> None:
+        root = np.sqrt(slab_precision)
+        self._inverse_root = (1 / root).astype(np.float32)
+        self._offset = (slab_mean * root).astype(np.float32)
+        self._half_square = 0.5 * self._offset**2
+        scaled = (weight * self._inverse_root).astype(np.float32)
+        visible, hidden = weight.shape
+        # A last row holds m, met by a frame's constant 1: y = W̃ᵀv + m is then one product.
+        self._to_hidden = np.ascontiguousarray(np.vstack([scaled, self._offset]).T)  # (hidden, visible + 1)
+        self._to_visible = scaled.copy()  # (visible, hidden)
+        self.random = random
+        self._frame = np.ones(visible + 1, np.float32)
+        self._logits = np.empty(visible, np.float32)
+        self._drive = np.empty(hidden, np.float32)
+        self._square = np.empty(hidden, np.float32)
+        self._spikes = np.empty(hidden, np.float32)
+
+    @property
+    def visible(self) -> int:
+        """Pitches in a frame."""
+        return len(self._logits)
+
+    def sample_frame(
+        self,
+        start: NDArray[np.bool_],
+        visible_bias: Vector,
+        hidden_bias: Vector,
+        clamp: Clamp,
+        *,
+        sweeps: int,
+        temperature: float = 1.0,
+    ) -> NDArray[np.bool_]:
+        """Draw v given the clamped pitches, by ``sweeps`` of block Gibbs from ``start``.
+
+        Args:
+            start: the chain's first frame, (visible,).
+            visible_bias: b̃_v, (visible,).
+            hidden_bias: b̃_h, (hidden,).
+            clamp: per pitch `FREE`, `OFF` or `ON`, (visible,).
+            sweeps: at least 1.
+            temperature: T > 0.
+
+        Returns:
+            v, (visible,) booleans; every clamped pitch as it was clamped.
+        """
+        hidden = len(self._drive)
+        # η > Tℓ  ⇔  y² > 2(Tℓ − b̃_h + ½m²)
+        spike_threshold = self._logistic(sweeps, hidden)
+        spike_threshold *= np.float32(2 * temperature)
+        spike_threshold -= 2 * (hidden_bias - self._half_square)
+        slab_noise = self.random.standard_normal((sweeps, hidden), np.float32)
+        slab_noise *= np.float32(temperature**0.5)
+        pitch_threshold = self._logistic(sweeps, self.visible)
+        pitch_threshold *= np.float32(temperature)
+        pitch_threshold -= visible_bias
+        pitch_threshold[:, clamp == ON] = -np.inf
+        pitch_threshold[:, clamp == OFF] = np.inf
+
+        frame, logits, drive, square, spikes = self._frame, self._logits, self._drive, self._square, self._spikes
+        pitches = frame[:-1]
+        np.copyto(pitches, start)
+        pitches[clamp == ON] = 1
+        pitches[clamp == OFF] = 0
+        for sweep in range(sweeps):
+            np.dot(self._to_hidden, frame, out=drive)
+            np.multiply(drive, drive, out=square)
+            np.greater(square, spike_threshold[sweep], out=spikes)
+            np.add(drive, slab_noise[sweep], out=drive)
+            np.multiply(drive, spikes, out=drive)
+            np.dot(self._to_visible, drive, out=logits)
+            np.greater(logits, pitch_threshold[sweep], out=pitches)
+        return pitches > 0.5
+
+    def sample_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
+        """Draw h∘s given v = ``frame`` (visible,) and b̃_h (hidden,), at temperature 1: what feeds the recurrence; (hidden,)."""
+        drive, logits = self._spike_logits(frame, hidden_bias)
+        spikes = logits > self._logistic(1, len(drive))[0]
+        drive += self.random.standard_normal(len(drive), np.float32)
+        return drive * spikes * self._inverse_root
+
+    def mean_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
+        """E[h∘s | v, u] for v = ``frame`` (visible,) and b̃_h (hidden,); (hidden,)."""
+        drive, logits = self._spike_logits(frame, hidden_bias)
+        return drive * self._inverse_root / (1 + np.exp(-logits))
+
+    def _spike_logits(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> tuple[Vector, Vector]:
+        self._frame[:-1] = frame
+        drive = self._to_hidden @ self._frame
+        return drive, 0.5 * drive * drive + (hidden_bias - self._half_square)
+
+    def _logistic(self, rows: int, columns: int) -> Vector:
+        """Standard logistic noise, (rows, columns): log(p / (1 − p)) for uniform p, kept away from 0 and 1."""
+        uniform = self.random.random((rows, columns), np.float32)
+        np.clip(uniform, 1e-7, 1 - 1e-7, out=uniform)
+        complement = 1 - uniform
+        np.log(uniform, out=uniform)
+        np.log(complement, out=complement)
+        uniform -= complement
+        return uniform

@@ -1,0 +1,126 @@
+"""One performance at real ports: opens everything, plays, closes everything, reports."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from cgrnn_live import ports
+from cgrnn_live.clock import InternalClock
+from cgrnn_live.lateness import Effort
+from cgrnn_live.ledger import Ledger, Message
+from cgrnn_live.listener import PATIENCE_SECONDS, Listener, Turns
+from cgrnn_live.loading import Sampling, open_engine
+from cgrnn_live.options import DEFAULT_BPM, FrameLength, frame_seconds
+from cgrnn_live.performance import perform
+from cgrnn_live.player import Player
+from cgrnn_live.portnames import PortError, is_same, match
+from cgrnn_live.prompt import read_prompt
+from cgrnn_live.recording import MODEL, PLAYER, Recording
+from cgrnn_live.status import Status, tell
+
+Mode = Literal["free", "continue"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where and how to play: the command's options."""
+
+    port: str
+    sampling: Sampling
+    input: str | None = None
+    mode: Mode = "free"
+    prompt: Path | None = None
+    bpm: float | None = None
+    frame: FrameLength | None = None
+    channel: int = 1
+    velocity: int = 80
+    record: Path | None = None
+    duration: float | None = None
+    api: str = "auto"
+    allow_echo: bool = False
+
+
+def play(setup: Setup) -> dict[str, Any]:
+    """Play until the duration is over or a signal ends it, and return the summary that ``--json`` prints.
+
+    Raises:
+        UsageError: a port, file or option that cannot be had.
+        BundleError: the model's bundle is missing or broken.
+    """
+    api = ports.choose_api(setup.api)
+    output_name, input_name = _find_ports(setup, api)
+    engine, evidence = open_engine(setup.sampling)
+    seconds = frame_seconds(engine.frame_spec.frame_seconds, setup.frame, setup.bpm)
+    spec = replace(engine.frame_spec, frame_seconds=seconds)
+    prompt = [] if setup.prompt is None else list(read_prompt(setup.prompt, spec).frames)
+    is_listening = setup.mode == "continue"
+    clock = InternalClock(seconds)
+    with ExitStack() as opened:
+        heard = _open_input(api, input_name, clock)
+        if heard is not None:
+            opened.enter_context(closing(heard))
+        output = opened.enter_context(closing(ports.Output(output_name, api)))
+        recording = None
+        if setup.record is not None:
+            recording = Recording(setup.record, clock, setup.bpm or DEFAULT_BPM)
+            opened.callback(recording.save)
+
+        def send(message: Message, at: int) -> None:
+            output.send(message)
+            record(MODEL, message, at)
+
+        def record(track: str, message: Message, at: int) -> None:
+            if recording is not None:
+                recording.add(track, message, at)
+
+        player = Player(
+            engine,
+            evidence,
+            clock,
+            Ledger(send, channel=setup.channel, velocity=setup.velocity),
+            Effort(engine.sweeps),
+            prompt=prompt,
+            turns=Turns(model_plays=bool(prompt) or not is_listening, patience=math.ceil(PATIENCE_SECONDS / seconds)),
+            listener=Listener(spec) if is_listening else None,
+            monitor=lambda message, at: record(PLAYER, message, at),
+        )
+        frame_count = None if setup.duration is None else math.ceil(setup.duration / seconds)
+        tell(f"Playing into {output.name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
+        with Status(player, setup.mode) as status:
+            perform(player, frame_count, watch=[status.update] + ([recording.update] if recording else []))
+    return {
+        "port": output_name,
+        "input": None if heard is None else heard.name,
+        "api": api,
+        "mode": setup.mode,
+        "seed": setup.sampling.seed,
+        "frame_seconds": seconds,
+        "notes": player.notes,
+        **player.report.summary(),
+    }
+
+
+def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:
+    """Return the full names of the output and, if one was asked for, the input."""
+    output = match(setup.port, ports.list_outputs(api), api, "output")
+    if setup.input is None:
+        if setup.mode == "continue" and setup.prompt is None and not ports.has_virtual_ports(api):
+            raise PortError("There is nothing to continue: give --input NAME or --prompt FILE.mid.")
+        return output, None
+    source = match(setup.input, ports.list_inputs(api), api, "input")
+    if is_same(source, output, api) and not setup.allow_echo:
+        raise PortError(
+            f"Input and output are both {output!r}, so the model would hear itself; give two ports, or --allow-echo."
+        )
+    return output, source
+
+
+def _open_input(api: str, name: str | None, clock: InternalClock) -> ports.Input | None:
+    """Open the input that was asked for, else a virtual one where the system can."""
+    if name is None and not ports.has_virtual_ports(api):
+        return None
+    return ports.Input(clock.inbox.put, api, name)

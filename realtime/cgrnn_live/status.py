@@ -1,0 +1,59 @@
+"""What a person sees while the instrument plays: messages and one live line, on standard error only."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from cgrnn_live.player import Player
+
+
+def tell(message: str) -> None:
+    """Write a message for people."""
+    print(message, file=sys.stderr, flush=True)
+
+
+class Status:
+    """The live line: whose turn, frames, notes, lateness and what was done about it. Only a terminal shows it."""
+
+    def __init__(self, player: Player, mode: str) -> None:
+        """Show ``player`` in ``mode``."""
+        self._player = player
+        self._mode = mode
+        self._live: Live | None = None
+
+    def __enter__(self) -> Status:
+        """Begin to show it."""
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, redirect_stdout=False)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last line standing."""
+        if self._live is not None:
+            self.update()
+            self._live.stop()
+
+    def update(self) -> None:
+        """Show how things stand now."""
+        if self._live is not None:
+            self._live.update(self.line(), refresh=True)
+
+    def line(self) -> str:
+        """Return the line as text."""
+        player, report = self._player, self._player.report
+        turn = "plays" if player.model_plays else "listens"
+        last = report.lateness[-1] / 1e6 if report.lateness else 0.0
+        text = f"{self._mode}: {turn}  frame {report.frames}  notes {player.notes}  {last:+.2f} ms"
+        counts = {"late": report.late, "fewer sweeps": report.reduced, "held": report.held, "dropped": report.dropped}
+        return text + "".join(f"  {name} {count}" for name, count in counts.items() if count)

@@ -1,0 +1,96 @@
+"""The recurrent transition on ONNX Runtime: (v_n, h_n∘s_n, u_(n−1)) → u_n and the biases that u_n implies.
+
+One intra-op thread without spinning (a spinning pool slows its neighbours), a warm-up run, and arrays that are bound once and reused,
+so that a call allocates nothing and the caller writes straight into the graph's inputs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from cgrnn_bundle.bundle import Bundle
+from cgrnn_bundle.errors import BundleError
+from cgrnn_bundle.probe import check_probe
+
+Vector = NDArray[np.float32]
+
+
+class Transition:
+    """A loaded transition with its own input and output buffers.
+
+    Attributes:
+        frame: v_n, (visible,): write before `advance`.
+        spike_slab: h_n∘s_n, (hidden,): write before `advance`.
+        state: u, (state,): u_(n−1) before `advance`, u_n after it.
+        visible_bias: b̃_v for the next frame, (visible,).
+        hidden_bias: b̃_h for the next frame, (hidden,).
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Open ``bundle``'s transition, replay its probe (which also warms it up) and go to the initial state.
+
+        Raises:
+            BundleError: ONNX Runtime refuses the graph, or its results differ from the probe's.
+        """
+        sizes = bundle.manifest.sizes
+        self._session = _open(bundle.transition)
+        self._binding = self._session.io_binding()
+        self.frame = self._bind_input("frame", sizes.visible)
+        self.spike_slab = self._bind_input("spike_slab", sizes.hidden)
+        self.state = self._bind_input("state", sizes.state)
+        self._next_state = self._bind_output("next_state", sizes.state)
+        self.visible_bias = self._bind_output("visible_bias", sizes.visible)
+        self.hidden_bias = self._bind_output("hidden_bias", sizes.hidden)
+        self._initial = (
+            bundle.arrays["initial_state"],
+            bundle.arrays["initial_visible_bias"],
+            bundle.arrays["initial_hidden_bias"],
+        )
+        check_probe(bundle, self._run_probe)
+        self.reset()
+
+    def reset(self) -> None:
+        """Go to u_0."""
+        self.state[:], self.visible_bias[:], self.hidden_bias[:] = self._initial
+
+    def advance(self) -> None:
+        """Replace u_(n−1) by u_n and the biases by those for frame n + 1."""
+        self._session.run_with_iobinding(self._binding)
+        np.copyto(self.state, self._next_state)
+
+    def _run_probe(self, frame: Vector, spike_slab: Vector, state: Vector) -> tuple[Vector, Vector, Vector]:
+        """One step on rows (1, ·), as the probe gives and expects them."""
+        self.frame[:], self.spike_slab[:], self.state[:] = frame[0], spike_slab[0], state[0]
+        self.advance()
+        return self.state[np.newaxis].copy(), self.visible_bias[np.newaxis].copy(), self.hidden_bias[np.newaxis].copy()
+
+    def _bind_input(self, name: str, size: int) -> Vector:
+        array = np.zeros((1, size), np.float32)
+        self._binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return array[0]
+
+    def _bind_output(self, name: str, size: int) -> Vector:
+        array = np.zeros((1, size), np.float32)
+        self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return array[0]
+
+
+def _open(transition: bytes) -> ort.InferenceSession:
+    """Open a graph for single-row calls on the CPU."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        # A matrix-vector product per weight: too little work for a GPU, whose launches alone would take longer.
+        return ort.InferenceSession(transition, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises a family of private types, all derived from Exception
+        reason = str(error).splitlines()[0]
+        raise BundleError(
+            f"transition.onnx: ONNX Runtime {ort.__version__} cannot load it ({reason}); expected a graph that this version "
+            "knows: update onnxruntime or export the bundle again"
+        ) from error

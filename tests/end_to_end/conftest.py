@@ -1,0 +1,176 @@
+"""The command as a person runs it: in its own process, on a JACK server of the tests', with a tiny real bundle."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from cgrnn_bundle.bundle import Bundle, Manifest, Probe, Sizes, Training, save
+from cgrnn_bundle.frames import FrameSpec
+from cgrnn_bundle.layout import Shapes, binary_tensors
+from cgrnn_bundle.probe import Row, record_probe
+
+COMMAND = [sys.executable, "-c", "from cgrnn_live.cli import main; main()"]
+SIZES = Sizes(hidden=8, state=6)
+SILENT_SERVER = "cgrnn-live-tests-none"
+NOTE_OFF, NOTE_ON = 0x80, 0x90
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def _transition() -> bytes:
+    """Return u' = tanh([v, h∘s, u] A), b_v = u' B - 3.4, b_h = u' C: a few notes a frame, changing."""
+    rng = np.random.default_rng(1)
+    tensors = binary_tensors(SIZES, probe_steps=3)
+    weights = {
+        "A": 0.4 * rng.standard_normal((SIZES.visible + SIZES.hidden + SIZES.state, SIZES.state)),
+        "B": 0.5 * rng.standard_normal((SIZES.state, SIZES.visible)),
+        "C": rng.standard_normal((SIZES.state, SIZES.hidden)),
+        "d": np.full((1, SIZES.visible), -3.4),
+    }
+
+    def infos(shapes: Shapes):
+        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Concat", ["frame", "spike_slab", "state"], ["x"], axis=1),
+            helper.make_node("MatMul", ["x", "A"], ["y"]),
+            helper.make_node("Tanh", ["y"], ["next_state"]),
+            helper.make_node("MatMul", ["next_state", "B"], ["z"]),
+            helper.make_node("Add", ["z", "d"], ["visible_bias"]),
+            helper.make_node("MatMul", ["next_state", "C"], ["hidden_bias"]),
+        ],
+        "step",
+        infos(tensors.inputs),
+        infos(tensors.outputs),
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with a real transition and random weights, on disk."""
+    transition = _transition()
+    session = onnxruntime.InferenceSession(transition, providers=["CPUExecutionProvider"])
+
+    def run(frame: Row, spike_slab: Row, state: Row) -> tuple[Row, Row, Row]:
+        inputs = {"frame": frame, "spike_slab": spike_slab, "state": state}
+        next_state, visible_bias, hidden_bias = session.run(["next_state", "visible_bias", "hidden_bias"], inputs)
+        return np.asarray(next_state), np.asarray(visible_bias), np.asarray(hidden_bias)
+
+    rng = np.random.default_rng(2)
+    manifest = Manifest(
+        name="tiny",
+        frame=FrameSpec(0.25, "half"),
+        sizes=SIZES,
+        feed="full",
+        spike_slab_feed="sampled",
+        low=0,
+        high=127,
+        training=Training("nothing", "CC0-1.0", "none", 0, "2026-11-22", "0.1.0"),
+        probe=Probe(seed=1),
+    )
+    arrays = {
+        "weight": (0.2 * rng.standard_normal((SIZES.visible, SIZES.hidden))).astype(np.float32),
+        "slab_precision": np.ones(SIZES.hidden, np.float32),
+        "slab_mean": np.zeros(SIZES.hidden, np.float32),
+        "initial_state": np.zeros(SIZES.state, np.float32),
+        "initial_visible_bias": np.full(SIZES.visible, -3.4, np.float32),
+        "initial_hidden_bias": np.zeros(SIZES.hidden, np.float32),
+    }
+    arrays |= record_probe(run, arrays["initial_state"], SIZES, manifest.probe)
+    path = tmp_path_factory.mktemp("bundles") / "tiny"
+    save(Bundle(manifest, transition, arrays), path)
+    return path
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Run `cgrnn-live` with arguments in an empty folder and return the result; it finds no JACK server by itself."""
+
+    def run(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+        variables = {**os.environ, "JACK_DEFAULT_SERVER": SILENT_SERVER, **environment}
+        line = [*COMMAND, *map(str, arguments)]
+        return subprocess.run(line, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=variables)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def jack() -> Iterator[str]:
+    """The name of a JACK server of our own with a dummy driver, for JACK_DEFAULT_SERVER."""
+    if shutil.which("jackd") is None:
+        pytest.skip("jackd is not installed")
+    name = f"cgrnn-live-tests-{os.getpid()}"
+    line = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
+    server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        variables = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+        deadline = time.monotonic() + 10
+        while subprocess.run(["jack_lsp"], env=variables, capture_output=True).returncode:
+            if server.poll() is not None or time.monotonic() > deadline:
+                pytest.skip("jackd does not start here")
+            time.sleep(0.1)
+        yield name
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Ear:
+    """A virtual MIDI input in this process, which to `cgrnn-live` is another program's: all that arrives, with its time."""
+
+    def __init__(self, client: str, port: str) -> None:
+        import rtmidi
+
+        self.messages: list[tuple[float, tuple[int, ...]]] = []
+        self._input: Any = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=client)
+        self._input.open_virtual_port(port)
+        self._input.set_callback(lambda event, _: self.messages.append((time.monotonic(), tuple(event[0]))))
+
+    def of_kind(self, kind: int, channel: int = 0) -> list[int]:
+        """Return the first data byte of each message of this status."""
+        return [message[1] for _, message in list(self.messages) if message[0] == kind | channel]
+
+    def wait_for(self, kind: int, count: int, seconds: float = 20.0) -> None:
+        """Wait until ``count`` messages of this status have arrived."""
+        deadline = time.monotonic() + seconds
+        while len(self.of_kind(kind)) < count:
+            assert time.monotonic() < deadline, f"{count} messages of status {kind:#x} did not arrive: {self.messages}"
+            time.sleep(0.01)
+
+    def sounding(self) -> set[int]:
+        """Return the pitches with a note-on and no note-off after it."""
+        held: set[int] = set()
+        for _, message in list(self.messages):
+            if message[0] == NOTE_ON:
+                held.add(message[1])
+            elif message[0] == NOTE_OFF:
+                held.discard(message[1])
+        return held
+
+    def close(self) -> None:
+        self._input.cancel_callback()
+        self._input.close_port()
+        self._input.delete()
+
+
+@pytest.fixture
+def ear(jack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
+    """The port "daw:track" of another program."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", jack)
+    ear = Ear("daw", "track")
+    yield ear
+    ear.close()

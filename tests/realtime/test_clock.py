@@ -1,0 +1,68 @@
+import threading
+import time
+
+import pytest
+
+from cgrnn_live.clock import MILLISECOND, START_LEAD, Arrival, InternalClock, OfflineClock
+
+NOTE = (0x90, 60, 80)
+
+
+@pytest.mark.parametrize("seconds", [0.25, 1 / 3, 60 / 97 / 2])
+def test_deadlines_do_not_drift(seconds: float) -> None:
+    clock = InternalClock(seconds)
+    clock.start()
+    frames = 10_000_000
+    elapsed = clock.due(frames) - clock.due(0)
+    assert abs(elapsed - frames * seconds * 1e9) < 500  # float64 holds 2.5e15 ns to half a nanosecond
+
+
+def test_frame_0_is_due_shortly_after_start() -> None:
+    clock = InternalClock(0.25)
+    before = clock.now()
+    clock.start()
+    assert before + START_LEAD <= clock.due(0) <= clock.now() + START_LEAD
+
+
+def test_waiting_ends_at_the_deadline_and_never_before() -> None:
+    clock = InternalClock(0.25)
+    until = clock.now() + 30 * MILLISECOND
+    assert clock.wait(until) is None
+    assert clock.now() >= until
+
+
+def test_waiting_for_the_past_returns_at_once_but_what_has_arrived_comes_first() -> None:
+    clock = InternalClock(0.25)
+    arrival = Arrival(1, NOTE)
+    clock.inbox.put(arrival)
+    assert clock.wait(0) == arrival
+    assert clock.wait(0) is None
+
+
+def test_an_arrival_ends_the_wait() -> None:
+    clock = InternalClock(0.25)
+    arrival = Arrival(1, NOTE)
+    threading.Timer(0.01, clock.inbox.put, [arrival]).start()
+    assert clock.wait(clock.now() + 60_000 * MILLISECOND) == arrival
+
+
+def test_waking_ends_the_wait() -> None:
+    clock = InternalClock(0.25)
+    threading.Timer(0.01, clock.wake).start()
+    began = time.monotonic()
+    assert clock.wait(clock.now() + 60_000 * MILLISECOND) is None
+    assert time.monotonic() - began < 30
+
+
+def test_the_offline_clock_jumps_to_arrivals_then_to_the_deadline() -> None:
+    arrivals = [Arrival(10, NOTE), Arrival(20, NOTE), Arrival(90, NOTE)]
+    clock = OfflineClock(1e-7, arrivals)  # 100 ns a frame
+    assert clock.now() < 0
+    assert clock.wait(50) == arrivals[0]
+    assert clock.now() == 10
+    assert clock.wait(50) == arrivals[1]
+    assert clock.wait(50) is None
+    assert clock.now() == 50
+    assert clock.wait(clock.due(1)) == arrivals[2]
+    assert clock.wait(clock.due(1)) is None
+    assert clock.now() == 100

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from cgrnn_bundle.frames import FrameSpec
+from cgrnn_live.clock import MILLISECOND, Arrival
+from cgrnn_live.ledger import Message
+from cgrnn_live.listener import Listener
+
+ON, OFF = 0x90, 0x80
+
+
+def heard(*events: tuple[float, Message], closes: int = 1, rule: str = "half") -> list[list[int]]:
+    """Return the pitches of frames of 100 ms, given (milliseconds, message)."""
+    listener = Listener(FrameSpec(0.1, "cover" if rule == "cover" else "half"))
+    frames: list[list[int]] = []
+    left = list(events)
+    for number in range(closes):
+        while left and left[0][0] < 100 * (number + 1):
+            at, message = left.pop(0)
+            listener.hear(Arrival(round(at * MILLISECOND), message))
+        frame = listener.close(100 * number * MILLISECOND, 100 * (number + 1) * MILLISECOND)
+        frames.append(np.flatnonzero(frame).tolist())
+    return frames
+
+
+def test_a_short_note_is_heard_where_it_starts() -> None:
+    assert heard((95, (ON, 60, 1)), (98, (OFF, 60, 0)), closes=2) == [[60], []]
+
+
+def test_a_held_note_is_heard_until_it_sounds_for_less_than_half_a_frame() -> None:
+    assert heard((50, (ON, 60, 1)), (240, (OFF, 60, 0)), closes=3) == [[60], [60], []]
+    assert heard((50, (ON, 60, 1)), (260, (OFF, 60, 0)), closes=3) == [[60], [60], [60]]
+
+
+def test_the_bundles_rule_is_used() -> None:
+    assert heard((50, (ON, 60, 1)), (210, (OFF, 60, 0)), closes=3, rule="cover") == [[60], [60], [60]]
+
+
+def test_a_note_on_of_velocity_0_ends_the_note() -> None:
+    assert heard((10, (ON, 60, 9)), (20, (ON, 60, 0)), closes=2) == [[60], []]
+
+
+def test_a_note_struck_again_while_held_is_heard_on() -> None:
+    assert heard((10, (ON, 60, 9)), (110, (ON, 60, 9)), (120, (OFF, 60, 0)), closes=3) == [[60], [60], []]
+
+
+def test_drums_and_other_messages_are_not_heard() -> None:
+    assert heard((10, (ON | 9, 60, 9)), (11, (0xC0, 5)), (12, (0xF8,)), (13, (0xE0, 0, 64))) == [[]]
+
+
+@pytest.mark.parametrize("control", [120, 123])
+def test_all_notes_off_ends_held_notes(control: int) -> None:
+    assert heard((10, (ON, 60, 9)), (20, (0xB0, control, 0)), closes=2) == [[60], []]
+
+
+def test_every_other_channel_is_heard() -> None:
+    assert heard(*[(10.0, (ON | channel, 60 + channel, 9)) for channel in range(16)]) == [
+        [*range(60, 69), *range(70, 76)]
+    ]
+
+
+def test_a_late_closing_still_hears_notes_from_early_in_the_interval() -> None:
+    listener = Listener(FrameSpec(0.1))
+    listener.hear(Arrival(10 * MILLISECOND, (ON, 60, 9)))
+    listener.hear(Arrival(20 * MILLISECOND, (OFF, 60, 0)))
+    assert listener.close(0, 400 * MILLISECOND)[60]

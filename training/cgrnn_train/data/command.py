@@ -1,0 +1,122 @@
+"""The command `cgrnn-train prepare`: one function a source, each of them thin."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from cgrnn_bundle.frames import FrameSpec, Rule
+from cgrnn_train.data.errors import DataError
+
+app = typer.Typer(help="Turn music into a data set of packed piano-roll frames.", no_args_is_help=True)
+
+Midi = Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="A folder (at any depth) or a zip of MIDI files.")]
+Out = Annotated[Path, typer.Argument(help="The data set's folder; a data set that is there already is replaced.")]
+Frame = Annotated[float, typer.Option(metavar="SECONDS", help="Length of a frame in seconds.")]
+RuleName = Annotated[
+    str,
+    typer.Option(
+        metavar="half|cover",
+        help="A pitch is on in a frame if a note starts there or sounds for half of it; or for any part of it.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Seed of the split into train, valid and test.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that read files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the data set's meta as one JSON object.")]
+
+CORES = os.cpu_count() or 1
+
+
+@app.command()
+def midi(
+    folder: Midi,
+    out: Out,
+    frame: Frame = 0.25,
+    rule: RuleName = "half",
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Lay frames on the beat: the note value nearest --frame.")
+    ] = False,
+    seed: Seed = 0,
+    workers: Workers = CORES,
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the music.")] = "unknown",
+    source: Annotated[str, typer.Option(metavar="TEXT", help="Name of the collection; by default the file's.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Any MIDI files: each is one piece, split 0.9/0.05/0.05 by file."""
+    from cgrnn_train.data.midi import prepare_midi
+
+    spec = _spec(frame, rule)
+    meta = prepare_midi(
+        folder, out, spec, on_grid=grid, seed=seed, workers=workers, licence=licence, description=source
+    )
+    _tell(out, meta, as_json)
+
+
+@app.command()
+def lakh(
+    folder: Midi,
+    out: Out,
+    rule: RuleName = "half",
+    seed: Seed = 0,
+    workers: Workers = CORES,
+    as_json: Json = False,
+) -> None:
+    """Lakh clean_midi, Artist/Title.mid: one-minute segments of 0.25 s frames, split 0.9/0.05/0.05 by artist."""
+    from cgrnn_train.data.lakh import prepare_lakh
+
+    spec = _spec(0.25, rule)
+    meta = prepare_lakh(folder, out, rule=spec.rule, seed=seed, workers=workers)
+    _tell(out, meta, as_json)
+
+
+@app.command()
+def polyphonic(
+    file: Annotated[Path, typer.Argument(metavar="FILE.mat", help="One of the four benchmark sets as MATLAB file.")],
+    out: Out,
+    as_json: Json = False,
+) -> None:
+    """JSB Chorales, MuseData, Nottingham or Piano-midi.de (Boulanger-Lewandowski et al., 2012), standard split."""
+    from cgrnn_train.data.polyphonic import prepare_polyphonic
+
+    _tell(out, prepare_polyphonic(file, out), as_json)
+
+
+@app.command()
+def chorales(
+    out: Out,
+    note_value: Annotated[str, typer.Option(metavar="1/4|1/8", help="What a frame is.")] = "1/8",
+    rule: RuleName = "half",
+    seed: Seed = 0,
+    workers: Workers = CORES,
+    as_json: Json = False,
+) -> None:
+    """Bach's chorales from the corpus that music21 brings, split 0.9/0.05/0.05 by chorale."""
+    from cgrnn_train.data.chorales import prepare_chorales
+
+    if note_value not in ("1/4", "1/8"):
+        raise DataError(f"--note-value is {note_value!r}; give 1/4 or 1/8")
+    spec = _spec(0.25, rule)
+    _tell(out, prepare_chorales(out, note_value=note_value, rule=spec.rule, seed=seed, workers=workers), as_json)
+
+
+def _spec(frame_seconds: float, rule: str) -> FrameSpec:
+    """Return the frame of the options; DataError on nonsense."""
+    try:
+        return FrameSpec(frame_seconds, cast(Rule, rule))
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _tell(out: Path, meta: dict[str, Any], as_json: bool) -> None:
+    """Say on standard error what was written; with --json, print the meta on standard output."""
+    sizes = ", ".join(f"{split} {each['pieces']}/{each['frames']}" for split, each in meta["counts"].items())
+    print(f"{out}: {meta['source']}, split {meta['split_rule']}; pieces/frames: {sizes}", file=sys.stderr)
+    if skipped := meta.get("files", {}).get("skipped"):
+        print(f"{skipped} of {meta['files']['files']} files skipped, see {out / 'report.md'}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(meta, ensure_ascii=False))

@@ -1,0 +1,76 @@
+"""The MIDI files of a folder or of a zip archive: their names and their bytes.
+
+Nothing is ever extracted: members are read into memory, one at a time, and no more of them than `MAX_FILE_BYTES`.
+"""
+
+from __future__ import annotations
+
+import functools
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from cgrnn_train.data.errors import DataError, UnusableFileError
+
+SUFFIXES = (".mid", ".midi", ".kar")
+MAX_FILE_BYTES = 8 << 20
+"""Largest MIDI file read: forty times the largest of Lakh clean_midi."""
+
+
+def list_midi(source: Path) -> list[str]:
+    """Return the sorted names of the MIDI files in a folder (at any depth) or a zip: paths within it, with slashes.
+
+    Raises DataError if `source` is missing, is neither a folder nor a zip, or holds no MIDI file.
+    """
+    if source.is_dir():
+        paths = (path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
+    elif source.is_file():
+        paths = iter(_open_zip(source).namelist())
+    else:
+        raise DataError(f"there is no folder or zip at {source}; give the path of one that holds MIDI files")
+    names = sorted({name for name in paths if _is_midi(name)})
+    if not names:
+        raise DataError(f"{source} holds no MIDI file ({', '.join('*' + suffix for suffix in SUFFIXES)})")
+    return names
+
+
+def read_midi(source: Path, name: str) -> bytes:
+    """Return the bytes of one file that `list_midi` named; UnusableFileError with the reason if it cannot be read."""
+    try:
+        data = _read_path(source / name) if source.is_dir() else _read_member(source, name)
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        # RuntimeError and its child NotImplementedError: an encrypted member, an unknown compression.
+        raise UnusableFileError(f"cannot be read: {error}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise UnusableFileError(f"is larger than {MAX_FILE_BYTES >> 20} MB")
+    return data
+
+
+def _is_midi(name: str) -> bool:
+    """Say whether the name is that of a MIDI file; macOS archives shadow each with a resource fork named ._NAME."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
+
+
+def _read_path(path: Path) -> bytes:
+    """Read a file, at most one byte beyond the limit."""
+    with path.open("rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def _read_member(source: Path, name: str) -> bytes:
+    """Read a member of a zip, at most one byte beyond the limit whatever size it claims or unpacks to."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0]:
+        raise UnusableFileError("has a name that leads out of the archive")
+    with _open_zip(source).open(name) as file:
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+@functools.lru_cache(maxsize=1)
+def _open_zip(source: Path) -> zipfile.ZipFile:
+    """Open a zip once a process; DataError if it is none."""
+    try:
+        return zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        raise DataError(f"{source} is neither a folder nor a readable zip archive ({error})") from error

@@ -1,0 +1,142 @@
+"""CGRNN: a recurrent net whose state modulates a C-ssRBM over each frame (Liu, Xie and Wang, section 3).
+
+    u_n = GRU([ReLU-MLP(v_n), h_n∘s_n], u_(n−1)),      v_n, h_n, s_n ~ C-ssRBM(u_(n−1)),      u_0 learned.
+
+With p(v, h, s | u) = p(v | u) p(h, s | v, u), the likelihood of a sequence is exactly E over (h, s) of Π p(v_n | u_(n−1)); the paper's
+"approximation" in (2) is not needed. With the *mean* feed E[h∘s | v, u] there is no latent noise: the likelihood is Π p(v_n | u_(n−1)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cgrnn_train.models.cssrbm import BinaryCSSRBM, UnitSlabs, free_energy
+from cgrnn_train.models.scan import FeedbackScan
+
+Mode = Literal["D", "S", "full"]
+Feed = Literal["mean", "sampled"]
+
+
+@dataclass(frozen=True, slots=True)
+class CGRNNConfig:
+    """The architecture; the defaults are the paper's sizes.
+
+    Attributes:
+        visible: pitches in a frame.
+        hidden: spikes, and as many slabs.
+        state: size of the GRU's state u.
+        mlp: sizes of the ReLU layers that see the frame.
+        mode: what feeds the recurrence: D (deterministic) MLP(v) only, S (stochastic) h∘s only, full both.
+        feed: h∘s is "sampled" (the paper) or its "mean" given v and u.
+        dropout: probability of dropping a unit of the MLP's layers.
+        state_dropout: probability of dropping a unit of u where it modulates the C-ssRBM.
+        slab_mean: initial μ.
+        slab_precision: initial α.
+        min_precision: lower bound of α, below ``slab_precision``.
+    """
+
+    visible: int = 128
+    hidden: int = 250
+    state: int = 500
+    mlp: tuple[int, ...] = (400, 400)
+    mode: Mode = "full"
+    feed: Feed = "mean"
+    dropout: float = 0.0
+    state_dropout: float = 0.0
+    slab_mean: float = 1.0
+    slab_precision: float = 1.0
+    min_precision: float = 0.1
+
+
+class Conditionals(NamedTuple):
+    """What u_(n−1) says of frame n: b̃_v (batch, time, visible) and b̃_h (batch, time, hidden)."""
+
+    visible_bias: Tensor
+    hidden_bias: Tensor
+
+
+class CGRNN(nn.Module):
+    """The paper's model over binary frames."""
+
+    def __init__(self, config: CGRNNConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.rbm = BinaryCSSRBM(
+            config.visible,
+            config.hidden,
+            config.state,
+            slab_mean=config.slab_mean,
+            slab_precision=config.slab_precision,
+            min_precision=config.min_precision,
+        )
+        sees_frame, sees_feed = config.mode != "S", config.mode != "D"
+        layers: list[nn.Module] = []
+        width = config.visible
+        for size in config.mlp if sees_frame else ():
+            layers += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(config.dropout)]
+            width = size
+        self.mlp = nn.Sequential(*layers)
+        self.state_dropout = nn.Dropout(config.state_dropout)
+        gates = 3 * config.state
+        scale = config.state**-0.5
+        self.frame_weight = nn.Parameter(_uniform(gates, width if sees_frame else 0, scale=scale))
+        self.feed_weight = nn.Parameter(_uniform(gates, config.hidden if sees_feed else 0, scale=scale))
+        self.state_weight = nn.Parameter(_uniform(gates, config.state, scale=scale))
+        self.input_bias = nn.Parameter(_uniform(gates, scale=scale))
+        self.state_bias = nn.Parameter(_uniform(gates, scale=scale))
+        self.initial_state = nn.Parameter(torch.zeros(config.state))
+
+    def states(self, frames: Tensor, feed: Feed | None = None) -> Tensor:
+        """u_0 … u_(N−1), the state before each frame of ``frames`` (batch, time, visible): (batch, time, state).
+
+        ``feed`` overrides the configuration's.
+        """
+        config = self.config
+        is_sampled = (feed or config.feed) == "sampled" and config.mode != "D"
+        frames = frames.transpose(0, 1)  # (time, batch, visible)
+        time, batch, _ = frames.shape
+        gate_input = self.input_bias.expand(time, batch, -1)
+        if config.mode != "S":
+            gate_input = self.mlp(frames) @ self.frame_weight.T + gate_input
+        if config.mode == "D":  # the scan without a feed
+            base = slab = frames.new_zeros(time, batch, 0)
+            weight, bias = self.state_weight, self.state_bias
+        else:
+            slabs = self.rbm.slabs()
+            drive = frames @ slabs.weight  # a
+            slab = slabs.mean + drive / slabs.precision
+            base = drive.square() / (2 * slabs.precision) + slabs.mean * drive + self.rbm.folded_hidden_bias()
+            weight = torch.cat([self.state_weight, self.rbm.hidden_modulation.weight])
+            bias = torch.cat([self.state_bias, self.state_bias.new_zeros(config.hidden)])
+        noise = None
+        if is_sampled:
+            slab = slab.detach() + torch.randn_like(slab) * self.rbm.precision.detach().rsqrt()
+            noise = torch.rand_like(base)
+        initial = self.initial_state.expand(batch, -1)
+        states = FeedbackScan.apply(gate_input, base, slab, initial, weight, bias, self.feed_weight, noise)
+        return states.transpose(0, 1)
+
+    def forward(self, frames: Tensor) -> Conditionals:
+        """The biases of every frame of ``frames`` (batch, time, visible), given the frames before it."""
+        return Conditionals(*self.rbm.biases(self.state_dropout(self.states(frames))))
+
+    def gibbs(self, frames: Tensor, conditionals: Conditionals, sweeps: int) -> Tensor:
+        """``sweeps`` of block Gibbs from ``frames`` (..., visible) under fixed biases; no gradient."""
+        with torch.no_grad():
+            unit = UnitSlabs.of(self.rbm.slabs())
+            for _ in range(sweeps):
+                frames = unit.sweep(frames, *conditionals)
+        return frames
+
+    def contrast(self, frames: Tensor, fantasy: Tensor, conditionals: Conditionals) -> Tensor:
+        """F(frames) − F(fantasy) per frame, (...): its gradient estimates that of the negative log-likelihood."""
+        slabs = self.rbm.slabs()
+        return free_energy(slabs, frames, *conditionals) - free_energy(slabs, fantasy, *conditionals)
+
+
+def _uniform(*shape: int, scale: float) -> Tensor:
+    return torch.empty(*shape).uniform_(-scale, scale)

@@ -1,0 +1,170 @@
+"""The binary conditional spike-and-slab RBM (C-ssRBM) of Liu, Xie and Wang, section 4.2, with its equations mended.
+
+One frame v of V pitches, H spikes h in {0, 1} and H slabs s, given the recurrent state u, has the energy
+
+    E(v, h, s | u) = ½ Σ αᵢ sᵢ² − Σ aᵢ sᵢ hᵢ − b̃_vᵀ v − b̃_hᵀ h + ½ Σ αᵢ μᵢ² hᵢ − Σ αᵢ μᵢ sᵢ hᵢ,     p ∝ exp(−E),
+
+with aᵢ = Wᵢᵀ v, b̃_v = b_v + U₃ u and b̃_h = b_h + U₂ u. The paper prints exp(E) in (3) and forgets the ½ before αμ² in (4).
+Everything else follows from E:
+
+    ηᵢ = aᵢ² / 2αᵢ + μᵢ aᵢ + b̃_hᵢ                     p(hᵢ = 1 | v, u) = σ(ηᵢ)
+    F(v | u) = −b̃_vᵀ v − ½ Σ log(2π / αᵢ) − Σ softplus(ηᵢ)
+    p(sᵢ | v, h) = N(hᵢ (μᵢ + aᵢ / αᵢ), 1 / αᵢ)          p(vⱼ = 1 | s, h, u) = σ([W(s∘h) + b̃_v]ⱼ)
+
+**Two parametrisations.** During training aᵢ is taken of the *centred* frame, aᵢ = Wᵢᵀ(v − c), which decouples the gradient of W from
+that of the biases (Melchior, Fischer and Wiskott, "How to center deep Boltzmann machines", 2016). It is the same family: `Slabs.of`
+folds c into μ and b_h. Sampling uses *unit slabs*, W̃ = W/√α and m = √α μ: since only y = W̃ᵀv + m enters, η = ½ y² + (b̃_h − ½ m²)
+and √α s = h y + ε with ε ~ N(0, 1), a sweep has no division and α no longer appears.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Slabs(NamedTuple):
+    """The uncentred parameters of a C-ssRBM that do not depend on the state u.
+
+    Attributes:
+        weight: W, (visible, hidden).
+        precision: α > 0, (hidden,).
+        mean: μ, (hidden,).
+    """
+
+    weight: Tensor
+    precision: Tensor
+    mean: Tensor
+
+
+class UnitSlabs(NamedTuple):
+    """A C-ssRBM rescaled so that every slab has unit precision; see the module's docstring.
+
+    Attributes:
+        weight: W̃ = W / √α, (visible, hidden).
+        offset: m = √α μ, (hidden,).
+    """
+
+    weight: Tensor
+    offset: Tensor
+
+    @classmethod
+    def of(cls, slabs: Slabs) -> UnitSlabs:
+        """Rescale ``slabs``; exact."""
+        root = slabs.precision.sqrt()
+        return cls(slabs.weight / root, slabs.mean * root)
+
+    def spike_logits(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (y, η) for ``frame`` (..., visible) and ``hidden_bias`` (..., hidden); both (..., hidden)."""
+        drive = frame @ self.weight + self.offset
+        return drive, 0.5 * (drive.square() - self.offset.square()) + hidden_bias
+
+    def sweep(self, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor, beta: float = 1.0) -> Tensor:
+        """Draw h, s | v and then v | h, s: one sweep of block Gibbs at inverse temperature ``beta`` of the whole energy.
+
+        Args:
+            frame: v, (..., visible) of 0 and 1.
+            visible_bias: b̃_v already multiplied by ``beta`` (or the annealed bias of an AIS path), (..., visible).
+            hidden_bias: b̃_h, (..., hidden).
+            beta: the inverse temperature of everything but the visible bias.
+
+        Returns:
+            The next v, (..., visible).
+        """
+        drive, logits = self.spike_logits(frame, hidden_bias)
+        spikes = torch.rand_like(logits) < torch.sigmoid(beta * logits)
+        slabs = (drive + torch.randn_like(drive) * beta**-0.5) * spikes
+        logits = beta * (slabs @ self.weight.T) + visible_bias
+        return (torch.rand_like(logits) < torch.sigmoid(logits)).to(frame.dtype)
+
+
+class BinaryCSSRBM(nn.Module):
+    """A C-ssRBM over binary frames whose biases are modulated by a recurrent state.
+
+    Args:
+        visible: V, pitches in a frame.
+        hidden: H, spikes (and as many slabs).
+        state: size of the recurrent state u.
+        slab_mean: initial μ.
+        slab_precision: initial α: the larger, the closer to an ordinary RBM, whose η is linear in v.
+        min_precision: lower bound of α, below its initial value: a cap on the slab's variance 1/α.
+    """
+
+    centre: Tensor
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        state: int,
+        *,
+        slab_mean: float = 1.0,
+        slab_precision: float = 1.0,
+        min_precision: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.01 * torch.randn(visible, hidden))
+        self.raw_precision = nn.Parameter(torch.full((hidden,), _inverse_softplus(slab_precision - min_precision)))
+        self.slab_mean = nn.Parameter(torch.full((hidden,), slab_mean))
+        self.visible_bias = nn.Parameter(torch.zeros(visible))
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.visible_modulation = nn.Linear(state, visible, bias=False)  # U₃
+        self.hidden_modulation = nn.Linear(state, hidden, bias=False)  # U₂
+        self.register_buffer("centre", torch.zeros(visible))
+        self.min_precision = min_precision
+
+    @property
+    def precision(self) -> Tensor:
+        """α, (hidden,)."""
+        return F.softplus(self.raw_precision) + self.min_precision
+
+    def start_from(self, frame_mean: Tensor) -> None:
+        """Centre on, and set the visible bias to the logit of, the mean training frame (visible,)."""
+        with torch.no_grad():
+            self.centre.copy_(frame_mean)
+            self.visible_bias.copy_(torch.logit(frame_mean))
+
+    def slabs(self) -> Slabs:
+        """The uncentred W, α, μ; differentiable."""
+        precision = self.precision
+        return Slabs(self.weight, precision, self.slab_mean - self.centre @ self.weight / precision)
+
+    def folded_hidden_bias(self) -> Tensor:
+        """b_h of the uncentred parametrisation, (hidden,)."""
+        shift = self.centre @ self.weight  # Wᵀc
+        return self.hidden_bias + shift.square() / (2 * self.precision) - self.slab_mean * shift
+
+    def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """b̃_v (..., visible) and the uncentred b̃_h (..., hidden) for ``state`` (..., state)."""
+        return (
+            self.visible_bias + self.visible_modulation(state),
+            self.folded_hidden_bias() + self.hidden_modulation(state),
+        )
+
+
+def free_energy(slabs: Slabs, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
+    """F(v | u) up to the constant ½ Σ log(2π/αᵢ), which cancels in every likelihood (`slab_constant`).
+
+    Args:
+        slabs: uncentred parameters.
+        frame: v, (..., visible).
+        visible_bias: b̃_v, (..., visible).
+        hidden_bias: b̃_h, (..., hidden).
+
+    Returns:
+        F(v | u) + ½ Σ log(2π/αᵢ), (...).
+    """
+    _, logits = UnitSlabs.of(slabs).spike_logits(frame, hidden_bias)
+    return -(frame * visible_bias).sum(-1) - F.softplus(logits).sum(-1)
+
+
+def slab_constant(slabs: Slabs) -> Tensor:
+    """½ Σ log(2π/αᵢ): what `free_energy` leaves out."""
+    return 0.5 * torch.log(2 * torch.pi / slabs.precision).sum()
+
+
+def _inverse_softplus(value: float) -> float:
+    return float(torch.log(torch.expm1(torch.tensor(value, dtype=torch.float64))))
