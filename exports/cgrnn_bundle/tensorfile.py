@@ -41,7 +41,7 @@ def write_tensors(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
 
 
 def read_tensors(data: bytes, expected: Shapes, where: str) -> Arrays:
-    """Return the expected tensors, by name, read-only and without a copy; BundleError on any other content."""
+    """Return the expected tensors by name, as read-only views of `data`; BundleError on any other content."""
     if len(data) < 8:
         raise fault(where, f"{len(data)} bytes long", "a safetensors file")
     length = int.from_bytes(data[:8], "little")
@@ -64,7 +64,10 @@ def read_tensors(data: bytes, expected: Shapes, where: str) -> Arrays:
         end = stop
     if end != len(body):
         raise fault(where, f"{len(body)} bytes of tensors long", f"{end}, where its last tensor ends")
-    return {name: _view(body[begin:stop], expected[name]) for name, (begin, stop) in spans.items()}
+    return {
+        name: np.ndarray(expected[name], "<f4", body[begin:stop]).astype(np.float32, copy=False)
+        for name, (begin, stop) in spans.items()
+    }
 
 
 def _span(entry: Fields, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -78,10 +81,3 @@ def _span(entry: Fields, shape: tuple[int, ...]) -> tuple[int, int]:
         raise fault(entry.at("data_offsets"), shown(list(offsets)), f"[begin, begin + {size}]")
     entry.close()
     return offsets[0], offsets[1]
-
-
-def _view(block: memoryview, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return the block as a read-only array."""
-    values = np.ndarray(shape, "<f4", block).astype(np.float32, copy=False)
-    values.flags.writeable = False
-    return values

@@ -80,7 +80,9 @@ class Report:
         }
 
     def lateness_ms(self) -> dict[str, float]:
-        """Return the median, 99th percentile and maximum in milliseconds; zeros before the first frame."""
+        """Return the median, 99th percentile and maximum in milliseconds, and the slope in milliseconds a frame."""
         values = np.array(self.lateness or [0]) / MILLISECOND
         p50, p99 = np.percentile(values, [50, 99])
-        return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(float(values.max()), 3)}
+        drift = np.polyfit(np.arange(len(values)), values, 1)[0] if len(values) > 1 else 0.0
+        figures = {"p50": p50, "p99": p99, "max": values.max(), "drift": drift}
+        return {name: round(float(value), 6) for name, value in figures.items()}

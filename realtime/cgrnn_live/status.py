@@ -47,7 +47,9 @@ class Status:
     def update(self) -> None:
         """Show how things stand now."""
         if self._live is not None:
-            self._live.update(self.line(), refresh=True)
+            from rich.text import Text
+
+            self._live.update(Text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def line(self) -> str:
         """Return the line as text."""

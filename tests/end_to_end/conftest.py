@@ -18,6 +18,7 @@ from cgrnn_bundle.bundle import Bundle, Manifest, Probe, Sizes, Training, save
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_bundle.layout import Shapes, binary_tensors
 from cgrnn_bundle.probe import Row, record_probe
+from cgrnn_live.ports import rtmidi
 
 COMMAND = [sys.executable, "-c", "from cgrnn_live.cli import main; main()"]
 SIZES = Sizes(hidden=8, state=6)
@@ -130,11 +131,9 @@ def jack() -> Iterator[str]:
 
 
 class Ear:
-    """A virtual MIDI input in this process, which to `cgrnn-live` is another program's: all that arrives, with its time."""
+    """A virtual MIDI input in this process, to `cgrnn-live` another program's: all that arrives, with its time."""
 
     def __init__(self, client: str, port: str) -> None:
-        import rtmidi
-
         self.messages: list[tuple[float, tuple[int, ...]]] = []
         self._input: Any = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=client)
         self._input.open_virtual_port(port)

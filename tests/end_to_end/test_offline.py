@@ -1,4 +1,4 @@
-"""The commands that need no port, as processes of their own, where there is neither a MIDI system nor a sound device."""
+"""The commands that need no port, in processes of their own, with neither a MIDI system nor a sound device."""
 
 import json
 import wave

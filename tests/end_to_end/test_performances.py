@@ -1,7 +1,7 @@
 """Whole performances into a JACK port that another process opened.
 
-JACK's dummy server now and then loses or doubles a message by itself. So each test that counts messages sends known ones of its own
-beside them, and a run in which those did not all arrive once is run again: it says nothing about the instrument.
+JACK's dummy server now and then loses or doubles a message by itself. So each test that counts messages sends known
+ones of its own beside them, and a run in which those did not all arrive once is run again.
 """
 
 import json
@@ -18,6 +18,8 @@ from typing import Any
 
 import mido
 import pytest
+
+from cgrnn_live.ports import rtmidi
 
 pytestmark = pytest.mark.jack
 
@@ -67,8 +69,6 @@ def start(jack: str, bundle: Path, tmp_path: Path) -> Iterator[Callable[..., "su
 @contextmanager
 def sending(port: str, messages: Iterator[tuple[float, tuple[int, ...]]]) -> Iterator[None]:
     """Send (pause in seconds, message) into a port, from a thread of this process."""
-    import rtmidi
-
     out: Any = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="hand")
     out.open_port(next(index for index, name in enumerate(out.get_ports()) if name.startswith(port)))
     is_over = threading.Event()
@@ -127,7 +127,7 @@ def test_notes_arrive_on_the_grid(ear: Any, start: Any) -> None:
     assert abs(len(ear.of_kind(NOTE_ON)) - summary["notes"]) <= 1  # the server may lose or double one
     assert ear.of_kind(CONTROL)[-2:] == [64, 123]
     begins = [at for at, message in ear.messages if message[0] == NOTE_ON]
-    steps = [later - earlier for earlier, later in zip(begins, begins[1:]) if later - earlier > 0.1]
+    steps = [later - earlier for earlier, later in zip(begins, begins[1:], strict=False) if later - earlier > 0.1]
     assert sum(steps) / len(steps) == pytest.approx(0.25 * round(sum(steps) / 0.25) / len(steps), abs=0.02)
 
 

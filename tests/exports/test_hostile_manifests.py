@@ -66,6 +66,7 @@ REMOVED = ...  # for `edit`
         ("metrics", {}, "metrics is {}, expected an array of objects"),
         ("metrics", [3], r"metrics\[0\] is 3, expected a JSON object"),
         ("metrics/0/value", "-6", r"metrics\[0\].value is '-6'"),
+        ("metrics/0/value", float("inf"), r"metrics\[0\].value is inf, expected a finite number"),
         ("metrics/0/kind", REMOVED, r"metrics\[0\].kind is missing"),
         ("probe/steps", 17, "probe.steps is 17, expected an integer from 1 to 16"),
         ("probe/steps", 2, r"tensors.arrays.probe.frame.shape is \[3, 128\], expected \[2, 128\]"),

@@ -19,7 +19,7 @@ Put = Callable[[Path, str, bytes], None]
 def test_foreign_files_for_the_transition(
     folder: Path, transition: bytes, assert_refused: Refused, put: Put, foreign: dict[str, bytes]
 ):
-    for data in [*foreign.values(), transition[:-1], transition[:200], b"\x08\x08\x12\x07ORTM", b"\x08" + b"\xff" * 40]:
+    for data in [*foreign.values(), transition[:-1], transition[:200], b"\x08" + b"\xff" * 40]:
         put(folder, TRANSITION, data)
         assert_refused(folder, re.escape(TRANSITION))
 
@@ -46,6 +46,14 @@ def external_constant_in_a_branch(model: onnx.ModelProto) -> None:
     make_external(tensor)
     branch = helper.make_graph([helper.make_node("Constant", [], ["c"], value=tensor)], "branch", [], [])
     model.graph.node.append(helper.make_node("If", ["is_on"], ["z"], then_branch=branch, else_branch=branch))
+
+
+def external_weight_without_a_place(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+
+
+def runtime_format(model: onnx.ModelProto) -> None:
+    model.producer_name = "ORTM"  # which puts these letters at byte 4
 
 
 def custom_operator(model: onnx.ModelProto) -> None:
@@ -96,6 +104,8 @@ def many_nodes(model: onnx.ModelProto) -> None:
     ("change", "sentence"),
     [
         (external_weight, "a model with external data, expected one closed in itself"),
+        (external_weight_without_a_place, "a model with external data"),
+        (runtime_format, "a file that starts with b'.*ORTM', expected an ONNX model"),
         (external_constant_in_a_branch, "a model with external data"),
         (custom_operator, "an operator of another domain"),
         (function, "a model with a function"),

@@ -92,5 +92,6 @@ def artist(name: str) -> str:
 
 def _title(files: int) -> str:
     """Name the set as results on it must name it."""
-    share = "" if files >= COMPLETE_FILES else f"a {100 * files // COMPLETE_FILES} % subset of "
-    return f"{share}Lakh clean_midi ({files} files)"
+    share = 100 * files // COMPLETE_FILES
+    whole = "" if share >= 100 else f"a {share} % subset of " if share else "part of "
+    return f"{whole}Lakh clean_midi ({files} files)"

@@ -25,7 +25,8 @@ def list_midi(source: Path) -> list[str]:
     if source.is_dir():
         paths = (path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
     elif source.is_file():
-        paths = iter(_open_zip(source).namelist())
+        with _opened(source) as archive:
+            paths = iter(archive.namelist())
     else:
         raise DataError(f"there is no folder or zip at {source}; give the path of one that holds MIDI files")
     names = sorted({name for name in paths if _is_midi(name)})
@@ -63,13 +64,18 @@ def _read_member(source: Path, name: str) -> bytes:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0]:
         raise UnusableFileError("has a name that leads out of the archive")
-    with _open_zip(source).open(name) as file:
+    with _kept_open(source).open(name) as file:
         return file.read(MAX_FILE_BYTES + 1)
 
 
 @functools.lru_cache(maxsize=1)
-def _open_zip(source: Path) -> zipfile.ZipFile:
-    """Open a zip once a process; DataError if it is none."""
+def _kept_open(source: Path) -> zipfile.ZipFile:
+    """Open a zip and keep it: a worker reads its many members without reading its directory for each."""
+    return _opened(source)
+
+
+def _opened(source: Path) -> zipfile.ZipFile:
+    """Open a zip; DataError if it is none."""
     try:
         return zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
