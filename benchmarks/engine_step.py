@@ -2,13 +2,13 @@
 
     python benchmarks/engine_step.py [--calls 2000] [--cold-calls 200] [--json]
 
-Everything runs on one thread, interleaved call by call, so that a change of the machine's speed meets all of them alike. The model has
-the paper's sizes (128 visible, 250 hidden, 500 recurrent, MLP 400-400) and random weights: the cost does not depend on their values.
+Everything runs on one thread, interleaved call by call, so that a change of the machine's speed meets all of them
+alike. The model has the paper's sizes (128 visible, 250 hidden, 500 recurrent, MLP 400-400) and random weights: the
+cost does not depend on their values.
 
-    warm     calls back to back
-    cold     one call every 250 ms, the caches overwritten in between, as when a DAW has the machine for the rest of the frame
-    floor    the transition's weights read once and W read twice a sweep, by numpy's fastest reduction
-    growth   resident memory gained over 10,000 steps
+    warm     calls back to back cold     one call every 250 ms, the caches overwritten in between, as when a DAW has
+    the machine for the rest of the frame floor    the transition's weights read once and W read twice a sweep, by
+    numpy's fastest reduction growth   resident memory gained over 10,000 steps
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from cgrnn_bundle.bundle import Bundle, load
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.engine import Engine, Evidence
@@ -171,7 +172,10 @@ def main() -> None:
         return
     for name, row in results.items():
         print(f"{name:12}  p50 {row['p50_us']:8.1f} us   p99 {row['p99_us']:8.1f} us   max {row['max_us']:8.1f} us")
-    print(f"median: {summary['faster_than_torch']} times faster than eager torch, {summary['times_the_floor']} times the floor")
+    print(
+        f"median: {summary['faster_than_torch']} times faster than eager torch, "
+        f"{summary['times_the_floor']} times the floor"
+    )
     print(f"memory gained over {options.memory_steps} steps: {summary['growth_bytes'] / 1e6:.2f} MB")
 
 

@@ -3,7 +3,8 @@
     frame = engine.sample(evidence)    # v_n ~ p(v | u_(n−1), evidence)
     engine.advance(heard)              # u_n from what was really heard in frame n: the engine's notes and the player's
 
-The same bundle, seed and calls give the same frames, bit for bit, on one machine; `snapshot` and `restore` may come between.
+The same bundle, seed and calls give the same frames, bit for bit, on one machine; `snapshot` and `restore` may come
+between.
 """
 
 from __future__ import annotations

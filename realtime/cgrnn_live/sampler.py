@@ -1,15 +1,16 @@
 """Block Gibbs sampling of a binary C-ssRBM in numpy, with clamped pitches and no allocation inside a sweep.
 
-**Unit slabs.** With W̃ = W/√α, m = √α μ and y = W̃ᵀv + m, the conditionals (Liu, Xie and Wang, section 4.2, as mended in the
-trainer's `cssrbm`) become
+**Unit slabs.** With W̃ = W/√α, m = √α μ and y = W̃ᵀv + m, the conditionals (Liu, Xie and Wang, section 4.2, as mended
+in the trainer's `cssrbm`) become
 
     ηᵢ = ½ yᵢ² + (b̃_hᵢ − ½ mᵢ²),      √αᵢ sᵢ = hᵢ yᵢ + εᵢ,      p(vⱼ = 1 | s, h) = σ([W̃(h∘(y + ε))]ⱼ + b̃_vⱼ).
 
-**Thresholds.** A Bernoulli(σ(x)) is x > ℓ for logistic ℓ. All ℓ and ε of a frame are drawn in three calls before the first sweep and
-the biases are folded into them, so that a sweep is two matrix-vector products and seven short array operations.
+**Thresholds.** A Bernoulli(σ(x)) is x > ℓ for logistic ℓ. All ℓ and ε of a frame are drawn in three calls before the
+first sweep and the biases are folded into them, so that a sweep is two matrix-vector products and seven short array
+operations.
 
-**Clamping.** A pitch that is known has the threshold −∞ (on) or +∞ (off): the sweeps need no special case, and what they draw is the
-C-ssRBM's exact conditional given the known pitches.
+**Clamping.** A pitch that is known has the threshold −∞ (on) or +∞ (off): the sweeps need no special case, and what
+they draw is the C-ssRBM's exact conditional given the known pitches.
 
 **Temperature.** T divides the whole energy E(v, h, s | u); under it the thresholds grow by T and ε by √T.
 """
@@ -36,15 +37,15 @@ class Sampler:
     """
 
     def __init__(self, weight: Vector, slab_precision: Vector, slab_mean: Vector, random: np.random.Generator) -> None:
-        root = np.sqrt(slab_precision)
-        self._inverse_root = (1 / root).astype(np.float32)
-        self._offset = (slab_mean * root).astype(np.float32)
-        self._half_square = 0.5 * self._offset**2
-        scaled = (weight * self._inverse_root).astype(np.float32)
+        root: Vector = np.sqrt(slab_precision)
+        self._inverse_root: Vector = np.reciprocal(root)
+        self._offset: Vector = slab_mean * root
+        self._half_square: Vector = np.square(self._offset) * 0.5
+        scaled: Vector = weight * self._inverse_root
         visible, hidden = weight.shape
         # A last row holds m, met by a frame's constant 1: y = W̃ᵀv + m is then one product.
-        self._to_hidden = np.ascontiguousarray(np.vstack([scaled, self._offset]).T)  # (hidden, visible + 1)
-        self._to_visible = scaled.copy()  # (visible, hidden)
+        self._to_hidden: Vector = np.ascontiguousarray(np.vstack([scaled, self._offset]).T)  # (hidden, visible + 1)
+        self._to_visible: Vector = np.ascontiguousarray(scaled)  # (visible, hidden)
         self.random = random
         self._frame = np.ones(visible + 1, np.float32)
         self._logits = np.empty(visible, np.float32)
@@ -109,7 +110,7 @@ class Sampler:
         return pitches > 0.5
 
     def sample_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
-        """Draw h∘s given v = ``frame`` (visible,) and b̃_h (hidden,), at temperature 1: what feeds the recurrence; (hidden,)."""
+        """Draw h∘s given v = ``frame`` (visible,) and b̃_h (hidden,) at temperature 1, for the recurrence; (hidden,)."""
         drive, logits = self._spike_logits(frame, hidden_bias)
         spikes = logits > self._logistic(1, len(drive))[0]
         drive += self.random.standard_normal(len(drive), np.float32)
@@ -118,18 +119,21 @@ class Sampler:
     def mean_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
         """E[h∘s | v, u] for v = ``frame`` (visible,) and b̃_h (hidden,); (hidden,)."""
         drive, logits = self._spike_logits(frame, hidden_bias)
-        return drive * self._inverse_root / (1 + np.exp(-logits))
+        return drive * self._inverse_root / (np.float32(1) + np.exp(-logits))
 
     def _spike_logits(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> tuple[Vector, Vector]:
         self._frame[:-1] = frame
-        drive = self._to_hidden @ self._frame
-        return drive, 0.5 * drive * drive + (hidden_bias - self._half_square)
+        drive: Vector = np.dot(self._to_hidden, self._frame)
+        square: Vector = np.square(drive)
+        square *= 0.5
+        square += hidden_bias - self._half_square
+        return drive, square
 
     def _logistic(self, rows: int, columns: int) -> Vector:
-        """Standard logistic noise, (rows, columns): log(p / (1 − p)) for uniform p, kept away from 0 and 1."""
+        """Standard logistic noise, (rows, columns): log(p / (1 − p)) for uniform p, kept away from 0."""
         uniform = self.random.random((rows, columns), np.float32)
-        np.clip(uniform, 1e-7, 1 - 1e-7, out=uniform)
-        complement = 1 - uniform
+        np.maximum(uniform, np.float32(1e-7), out=uniform)  # a multiple of 2⁻²⁴ below 1: only 0 needs care
+        complement: Vector = np.float32(1) - uniform
         np.log(uniform, out=uniform)
         np.log(complement, out=complement)
         uniform -= complement

@@ -1,7 +1,7 @@
 """The recurrent transition on ONNX Runtime: (v_n, h_n∘s_n, u_(n−1)) → u_n and the biases that u_n implies.
 
-One intra-op thread without spinning (a spinning pool slows its neighbours), a warm-up run, and arrays that are bound once and reused,
-so that a call allocates nothing and the caller writes straight into the graph's inputs.
+One intra-op thread without spinning (a spinning pool slows its neighbours), a warm-up run, and arrays that are bound
+once and reused, so that a call allocates nothing and the caller writes straight into the graph's inputs.
 """
 
 from __future__ import annotations
@@ -91,6 +91,6 @@ def _open(transition: bytes) -> ort.InferenceSession:
     except Exception as error:  # ONNX Runtime raises a family of private types, all derived from Exception
         reason = str(error).splitlines()[0]
         raise BundleError(
-            f"transition.onnx: ONNX Runtime {ort.__version__} cannot load it ({reason}); expected a graph that this version "
-            "knows: update onnxruntime or export the bundle again"
+            f"transition.onnx: ONNX Runtime {ort.__version__} cannot load it ({reason}); expected a graph that this "
+            "version knows: update onnxruntime or export the bundle again"
         ) from error

@@ -26,9 +26,9 @@ def test_frame_0_is_due_shortly_after_start() -> None:
 
 def test_waiting_ends_at_the_deadline_and_never_before() -> None:
     clock = InternalClock(0.25)
-    until = clock.now() + 30 * MILLISECOND
+    until = clock.now() + 400 * MILLISECOND
     assert clock.wait(until) is None
-    assert clock.now() >= until
+    assert 0 <= clock.now() - until < 300 * MILLISECOND  # a busy machine wakes late; a stale wait would take 380
 
 
 def test_waiting_for_the_past_returns_at_once_but_what_has_arrived_comes_first() -> None:

@@ -183,8 +183,9 @@ def test_frames_whose_time_has_passed_are_dropped_and_the_grid_is_kept() -> None
 
 
 def test_the_effort_recovers_after_one_slow_frame() -> None:
-    stage = Stage(cost=lambda call, sweeps: 2_000 * MILLISECOND if call == 1 else MILLISECOND)
-    stage.player.run(60)
+    # so slow that by its measure not one sweep would fit any more
+    stage = Stage(cost=lambda call, sweeps: 6_000 * MILLISECOND if call == 1 else MILLISECOND)
+    stage.player.run(90)
     assert stage.improviser.sweeps[-1] == 10
 
 

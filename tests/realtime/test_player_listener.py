@@ -4,7 +4,7 @@ import pytest
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.clock import MILLISECOND, Arrival
 from cgrnn_live.ledger import Message
-from cgrnn_live.listener import Listener
+from cgrnn_live.listener import Listener, Turns, no_notes
 
 ON, OFF = 0x90, 0x80
 
@@ -64,3 +64,13 @@ def test_a_late_closing_still_hears_notes_from_early_in_the_interval() -> None:
     listener.hear(Arrival(10 * MILLISECOND, (ON, 60, 9)))
     listener.hear(Arrival(20 * MILLISECOND, (OFF, 60, 0)))
     assert listener.close(0, 400 * MILLISECOND)[60]
+
+
+def test_pauses_within_a_phrase_do_not_add_up() -> None:
+    turns, note = Turns(model_plays=False, patience=4), no_notes()
+    note[60] = True
+    turns.yield_to_player()
+    for frame, heard in ((note, 1), (no_notes(), 0), (no_notes(), 0), (no_notes(), 0), (note, 4)):
+        assert len(turns.close(no_notes(), frame)) == heard
+    turns.close(no_notes(), no_notes())
+    assert not turns.model_plays

@@ -1,7 +1,8 @@
-"""The sampler against the exact distribution of small models, clamped and not, warm and cold; brute force in float64."""
+"""The sampler against the exact distribution of small models, clamped and not, by brute force in float64."""
 
 import numpy as np
 import pytest
+
 from cgrnn_live.sampler import FREE, OFF, ON, Sampler
 
 VISIBLE, HIDDEN = 5, 4
@@ -114,7 +115,7 @@ def test_spike_slabs_have_their_exact_moments():
     expected_square = spike * (slab**2 + 1 / precision)
     spread = draws.std(0) / 20_000**0.5
     assert (np.abs(draws.mean(0) - spike * slab) < 4 * spread).all()
-    assert ((draws**2).mean(0) == pytest.approx(expected_square, rel=0.05))
+    assert (draws**2).mean(0) == pytest.approx(expected_square, rel=0.05)
     assert (np.abs((draws == 0).mean(0) - (1 - spike)) < 4 * 0.5 / 20_000**0.5).all()
     # float32 against float64: a dozen roundings of numbers of order one
     assert sampler.mean_spike_slab(v, hidden_bias) == pytest.approx(spike * slab, abs=1e-5)

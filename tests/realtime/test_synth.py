@@ -50,6 +50,12 @@ def test_a_released_note_fades_away() -> None:
     assert np.abs(synth.render(SAMPLE_RATE // 4)).max() < 1e-3 < 0.1 < loud
 
 
+def test_a_note_swells_within_milliseconds() -> None:
+    loudness = np.abs(synthesise([Note(84, 0.0, 0.5)])).max(axis=1)
+    assert loudness[: SAMPLE_RATE // 4000].max() < 0.3 * loudness.max()
+    assert loudness[: SAMPLE_RATE // 50].max() > 0.8 * loudness.max()
+
+
 def test_starts_and_ends_do_not_click() -> None:
     steps = np.abs(np.diff(synthesise([Note(60, 0.0, 0.5)])[:, 0]))
     # 262 Hz with a tine at 1,831 Hz at this loudness moves by less than 0.03 from sample to sample

@@ -40,16 +40,16 @@ def test_backward_of_the_sampled_feed():
 def test_without_a_feed_the_scan_is_a_gru():
     torch.manual_seed(1)
     gru = torch.nn.GRU(3, 5).double()
+    weights = list(gru.parameters())  # of the input and of the state, then the two biases
     inputs = torch.randn(6, 2, 3, dtype=torch.double)
     expected, _ = gru(inputs)
     empty = torch.zeros(6, 2, 0, dtype=torch.double)
     states = FeedbackScan.apply(
-        inputs @ gru.weight_ih_l0.T + gru.bias_ih_l0,
+        F.linear(inputs, *weights[::2]),
         empty,
         empty,
         torch.zeros(2, 5, dtype=torch.double),
-        gru.weight_hh_l0,
-        gru.bias_hh_l0,
+        *weights[1::2],
         torch.zeros(15, 0, dtype=torch.double),
         None,
     )
@@ -91,7 +91,7 @@ def test_padding_does_not_reach_a_shorter_sequence():
 
 
 def test_sampled_feed_has_the_mean_feed_as_its_mean():
-    """With one frame behind it, the state's gate input is linear in the feed: compare through its first-order effect."""
+    """With one frame behind it, the gates are linear in the feed: compare through its first-order effect."""
     torch.manual_seed(0)
     model = CGRNN(CGRNNConfig(**SMALL, feed="sampled")).eval()
     with torch.no_grad():

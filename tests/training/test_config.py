@@ -3,6 +3,7 @@
 import pytest
 
 from cgrnn_train.config import ConfigError, RunConfig
+from cgrnn_train.models.cgrnn import CGRNNConfig
 
 
 def write(tmp_path, text):
@@ -14,6 +15,7 @@ def write(tmp_path, text):
 def test_reads_every_table(tmp_path):
     text = 'system = "cgrnn"\n[model]\nhidden = 9\nmlp = [3, 4]\nmode = "S"\n[fit]\nlearning_rate = 1\n'
     config = RunConfig.read(write(tmp_path, text))
+    assert isinstance(config.model, CGRNNConfig)
     assert (config.model.hidden, config.model.mlp, config.model.mode) == (9, (3, 4), "S")
     assert config.fit.learning_rate == 1.0
 

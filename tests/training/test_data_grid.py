@@ -4,6 +4,7 @@ import io
 import os
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,7 +99,7 @@ def test_early_notes_stay_in_their_frame():
 def test_a_tempo_change_bends_the_grid_with_it():
     tempo_start, tempo_bpm = np.array([0.0, 2.0]), np.array([120.0, 80.0])
     start = np.concatenate([np.arange(0, 2, 0.25), 2 + np.arange(8) * 0.375])
-    score = Score(np.arange(60, 76), start, start + 0.2, tempo_start, tempo_bpm)
+    score = Score(np.arange(60, 76), start, start + 0.05, tempo_start, tempo_bpm)
     grid = estimate_grid(score, 0.25)
     assert grid.agreement == pytest.approx(1.0)
     assert (grid.note_value, grid.frame_seconds) == ("1/16", 0.1875)  # of the longer part, at 80
@@ -132,8 +133,6 @@ def test_the_note_value_is_the_nearest_by_ratio(bpm: float, expected: str):
 
 
 def test_a_file_without_a_grid_is_skipped(tmp_path: Path):
-    import mido
-
     midi = mido.MidiFile(ticks_per_beat=480)
     track = midi.add_track()
     for _ in range(60):

@@ -12,18 +12,20 @@ from cgrnn_live.engine import Engine, Evidence
 from cgrnn_train import export as exporting
 from cgrnn_train.config import RunConfig
 from cgrnn_train.export import ExportError, export
-from cgrnn_train.models.cgrnn import CGRNN
+from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.run import RunError, save_config, save_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-# Streaming through ONNX Runtime and numpy against PyTorch offline, float32 with other orders of summation, over 12 fed-back steps.
+# Streaming through ONNX Runtime and numpy against PyTorch offline, float32 with other orders of summation, over 12
+# fed-back steps.
 STREAMING = 2e-5
 
 
 def write_run(folder, config: RunConfig) -> CGRNN:
     """A run with lively random weights: no difference may hide behind zeros."""
     torch.manual_seed(0)
+    assert isinstance(config.model, CGRNNConfig)
     model = CGRNN(config.model)
     with torch.no_grad():
         for parameter in model.parameters():

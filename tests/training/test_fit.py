@@ -11,14 +11,17 @@ from safetensors.torch import load_file
 
 from cgrnn_train import fit as fitting
 from cgrnn_train.config import FitConfig, RunConfig
-from cgrnn_train.evaluate import estimator, log_likelihoods
 from cgrnn_train.data.sequences import sequences
+from cgrnn_train.evaluate import estimator, log_likelihoods
 from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.run import RunError, load, load_cgrnn
 
 # Lightning's own uses of what PyTorch has since deprecated, and its advice on loggers; none of it is ours to change.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*:DeprecationWarning", "ignore:.*:FutureWarning", "ignore:.*:UserWarning:lightning", "ignore:.*tensorboard.*"
+    "ignore:.*:DeprecationWarning",
+    "ignore:.*:FutureWarning",
+    "ignore:.*:UserWarning:lightning",
+    "ignore:.*tensorboard.*",
 )
 
 

@@ -1,7 +1,8 @@
 """Persistent Gibbs chains, one per training frame, 128 bits each.
 
-The negative phase of a conditional RBM needs a sample of p(v | u) for every u, and every u occurs with one frame only. A chain per
-frame, met again once an epoch, has the whole run to mix, where contrastive divergence restarts at the data each time.
+The negative phase of a conditional RBM needs a sample of p(v | u) for every u, and every u occurs with one frame
+only. A chain per frame, met again once an epoch, has the whole run to mix, where contrastive divergence restarts at
+the data each time.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -25,8 +25,8 @@ app.add_typer(prepare_app, name="prepare")
 def fit(
     data: Annotated[Path, typer.Option(help="A data set made by 'prepare'.")],
     out: Annotated[Path, typer.Option(help="The run folder to write.")],
-    model: Annotated[Optional[str], typer.Option(help="The system: cgrnn or rnn-1. Default: the configuration's.")] = None,
-    config: Annotated[Optional[Path], typer.Option(help="A TOML file with system, [model] and [fit].")] = None,
+    model: Annotated[str | None, typer.Option(help="The system: cgrnn or rnn-1. Default: the configuration's.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with system, [model] and [fit].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     devices: Annotated[int, typer.Option(min=1, help="Processes that share the training sequences.")] = 1,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
@@ -72,7 +72,7 @@ def evaluate(
     temperatures: Annotated[int, typer.Option(min=1, help="Of AIS.")] = 1000,
     chains: Annotated[int, typer.Option(min=2, help="Of AIS, a frame.")] = 64,
     chunk: Annotated[int, typer.Option(min=1, help="Frames annealed together: bounds the memory.")] = 64,
-    frames: Annotated[Optional[int], typer.Option(min=1, help="Score a random choice of so many frames.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Score a random choice of so many frames.")] = None,
     seed: Annotated[int, typer.Option(help="Of the estimate.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Threads; 0: all cores.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -110,7 +110,8 @@ def evaluate(
         return
     low, high = score.interval
     print(
-        f"{run} on {split}: {score.log_likelihood:.3f} nats a frame, 95 % interval by sequence {low:.3f} to {high:.3f}, "
+        f"{run} on {split}: {score.log_likelihood:.3f} nats a frame, "
+        f"95 % interval by sequence {low:.3f} to {high:.3f}, "
         f"{score.frames} frames; {score.kind}, standard error {score.standard_error:.4f}, "
         f"effective chains {score.effective_sample_size:.0%}"
     )
@@ -121,9 +122,9 @@ def export(
     run: Annotated[Path, typer.Argument(help="A run folder of a CGRNN.")],
     bundle: Annotated[Path, typer.Argument(help="The bundle to write: a folder, or a .zip.")],
     data: Annotated[Path, typer.Option(help="The data set it was trained on: its frame, licence and range go along.")],
-    name: Annotated[Optional[str], typer.Option(help="The bundle's name. Default: the bundle's file name.")] = None,
-    metrics: Annotated[Optional[Path], typer.Option(help="A JSON list of metrics for the manifest.")] = None,
-    card: Annotated[Optional[Path], typer.Option(help="A model card in Markdown to ship as README.md.")] = None,
+    name: Annotated[str | None, typer.Option(help="The bundle's name. Default: the bundle's file name.")] = None,
+    metrics: Annotated[Path | None, typer.Option(help="A JSON list of metrics for the manifest.")] = None,
+    card: Annotated[Path | None, typer.Option(help="A model card in Markdown to ship as README.md.")] = None,
     temperature: Annotated[float, typer.Option(help="Default sampling temperature.")] = 1.0,
     gibbs: Annotated[int, typer.Option(min=1, help="Default Gibbs sweeps a frame.")] = 25,
 ) -> None:

@@ -14,7 +14,7 @@ from cgrnn_train.models.rnn import RNNConfig
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports] # installed where it is needed
 
 SYSTEMS: dict[str, type[CGRNNConfig] | type[RNNConfig]] = {"cgrnn": CGRNNConfig, "rnn-1": RNNConfig}
 
@@ -107,7 +107,9 @@ class RunConfig:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise ConfigError(f"{path} does not exist; expected a configuration such as training/configs/jsb.toml") from None
+            raise ConfigError(
+                f"{path} does not exist; expected a configuration such as training/configs/jsb.toml"
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise ConfigError(f"{path} is not readable as TOML: {error}") from None
         return cls.from_dict(values, str(path), system)

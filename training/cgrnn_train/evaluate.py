@@ -1,6 +1,7 @@
 """Log-likelihoods of a trained system on a split, each with the kind of its estimator.
 
-The rule (as published figures are): the mean over all frames of all sequences, the first frame included, in nats a frame.
+The rule (as published figures are): the mean over all frames of all sequences, the first frame included, in nats a
+frame.
 """
 
 from __future__ import annotations
@@ -81,12 +82,13 @@ def log_likelihoods(
     """log p(v_n | u_(n−1)) of the frames of ``pieces``, each (time, visible).
 
     Args:
-        model: an RNN (exact) or a CGRNN (log Z by AIS: over-estimated; with a sampled feed, for one draw of the latent path).
+        model: an RNN (exact) or a CGRNN (log Z by AIS: over-estimated; with a sampled feed, for one draw of the
+            latent path).
         pieces: the sequences.
         temperatures: of AIS.
         chains: of AIS, a frame.
         chunk: frames annealed together.
-        limit: score a random ``limit`` of the frames (always the same ones for one ``seed``) instead of all.
+        limit: score a random ``limit`` of the frames (the same ones for one ``seed``) instead of all.
         seed: of that choice and of the estimate.
         progress: called with the frames done since the last call.
     """
@@ -99,7 +101,9 @@ def log_likelihoods(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         if isinstance(model, RNN):
-            values = torch.cat([model.log_likelihood(piece[None].to(device))[0].cpu() for piece in pieces])[pick].double()
+            values = torch.cat([model.log_likelihood(piece[None].to(device))[0].cpu() for piece in pieces])[
+                pick
+            ].double()
             scores = FrameScores(values, torch.zeros_like(values), torch.ones_like(values), owner[pick])
         else:
             scores = _cgrnn_scores(model, pieces, pick, owner[pick], temperatures, chains, chunk, progress)

@@ -1,7 +1,8 @@
-"""From a run to a bundle: the transition through PyTorch's ONNX exporter, the C-ssRBM as arrays, both held against PyTorch.
+"""From a run to a bundle: the transition through PyTorch's ONNX exporter, the C-ssRBM as arrays, both held against
+PyTorch.
 
-The exporter refuses to write unless ONNX Runtime follows PyTorch's own transition over 100 fed-back steps, and numpy's conditionals
-(those of the instrument's sampler, written out here once more) agree with PyTorch's.
+The exporter refuses to write unless ONNX Runtime follows PyTorch's own transition over 100 fed-back steps, and
+numpy's conditionals (those of the instrument's sampler, written out here once more) agree with PyTorch's.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from cgrnn_train.run import load_cgrnn
 
 STEPS = 100
 TOLERANCE = 1e-4
-"""Largest difference of a state or bias, relative to max(1, |value|): float32 sums of 650 terms in another order, over 100 steps."""
+"""Largest difference, relative to max(1, |value|): float32 sums of 650 terms in another order, over 100 steps."""
 
 Row = NDArray[np.float32]
 
@@ -41,9 +42,16 @@ class ExportError(ValueError):
 class Transition(nn.Module):
     """One step of a CGRNN's recurrence with its heads, each product in the layout that a single row reads fastest.
 
-    ``frame`` (1, visible), ``spike_slab`` (1, hidden), ``state`` (1, state) → ``next_state`` (1, state), ``visible_bias`` (1, visible),
-    ``hidden_bias`` (1, hidden).
+    ``frame`` (1, visible), ``spike_slab`` (1, hidden), ``state`` (1, state) → ``next_state`` (1, state),
+    ``visible_bias`` (1, visible), ``hidden_bias`` (1, hidden).
     """
+
+    input_weight: Tensor
+    state_weight: Tensor
+    head_weight: Tensor
+    head_bias: Tensor
+    input_bias: Tensor
+    state_bias: Tensor
 
     def __init__(self, model: CGRNN) -> None:
         super().__init__()

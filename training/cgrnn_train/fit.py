@@ -1,8 +1,9 @@
 """Training: persistent chains, one Lightning module a system, selection by a likelihood on validation frames.
 
-A run folder holds `config.json`, `logs/` (metrics.csv, TensorBoard's events), `checkpoints/last.ckpt` and, once validated,
-`model.safetensors`: the weights with the best validation likelihood so far. Everything random in an epoch is a function of (seed, epoch,
-process), so a run that is stopped anywhere and resumed ends with the weights of one that never was.
+A run folder holds `config.json`, `logs/` (metrics.csv, TensorBoard's events), `checkpoints/last.ckpt` and, once
+validated, `model.safetensors`: the weights with the best validation likelihood so far. Everything random in an epoch
+is a function of (seed, epoch, process), so a run that is stopped anywhere and resumed ends with the weights of one
+that never was.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from cgrnn_train.evaluate import log_likelihoods
 from cgrnn_train.models.cgrnn import CGRNN, Conditionals
 from cgrnn_train.models.rnn import RNN
 from cgrnn_train.run import RunError, build, read_config, save_config, save_weights
-
 
 LAST = "last"
 """Name of the one checkpoint kept: the end of the last whole epoch."""

@@ -45,7 +45,9 @@ def read_config(folder: Path) -> RunConfig:
     try:
         return RunConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")), str(folder / CONFIG))
     except FileNotFoundError:
-        raise RunError(f"{folder} is not a run: no {CONFIG} in it; make one with 'cgrnn-train fit --out {folder}'") from None
+        raise RunError(
+            f"{folder} is not a run: no {CONFIG} in it; make one with 'cgrnn-train fit --out {folder}'"
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
         raise RunError(f"{folder / CONFIG} is not readable: {error}") from None
 
@@ -57,7 +59,9 @@ def load(folder: Path) -> tuple[RunConfig, CGRNN | RNN]:
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except FileNotFoundError:
-        raise RunError(f"{folder} is unfinished: no {WEIGHTS} in it yet; go on with 'cgrnn-train fit --resume'") from None
+        raise RunError(
+            f"{folder} is unfinished: no {WEIGHTS} in it yet; go on with 'cgrnn-train fit --resume'"
+        ) from None
     except (SafetensorError, RuntimeError) as error:
         raise RunError(f"{folder / WEIGHTS} does not fit {CONFIG}: {str(error).splitlines()[0]}") from None
     return config, model.eval()

@@ -31,7 +31,7 @@ def prepare_polyphonic(source: Path, out: Path) -> dict[str, Any]:
         raise DataError(f"there is no file {source}; expected one of the four polyphonic .mat files")
     try:
         cells = scipy.io.loadmat(source, variable_names=list(CELLS))
-    except (ValueError, NotImplementedError, OSError) as error:
+    except Exception as error:  # on a broken file scipy raises whatever its reader stumbles over
         raise DataError(f"{source} cannot be read as a MATLAB file ({error})") from error
     spec = SPECS.get(source.stem.lower(), FrameSpec())
     meta = {

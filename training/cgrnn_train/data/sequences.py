@@ -1,7 +1,7 @@
 """Training sequences: the pieces of a data set cut into chunks, batched by length, each frame with a place of its own.
 
-That place (its row in the data set) is where the frame's persistent Gibbs chain is kept, so a chunk meets its own chains again in
-every epoch, and in a run with several processes each chunk stays with one of them.
+That place (its row in the data set) is where the frame's persistent Gibbs chain is kept, so a chunk meets its own
+chains again in every epoch, and in a run with several processes each chunk stays with one of them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class TrainingBatches(IterableDataset[Batch]):
         data: the data set; its training split is used.
         batch_size: sequences a batch.
         longest: frames a sequence at most.
-        transpose: each sequence is moved by a random −``transpose`` … ``transpose`` semitones, as far as its notes allow.
+        transpose: each sequence is moved by a random −``transpose`` … ``transpose`` semitones, as far as its notes
+            allow.
         seed: of the order and the transpositions.
         rank: this process among ``world`` of them.
         world: number of processes.

@@ -4,11 +4,11 @@ The path runs from a factorised base, p_0(v) ∝ exp(b_0ᵀ v), to the model:
 
     p*_β(v) = exp([(1 − β) b_0 + β b̃_v]ᵀ v) Π (1 + exp(β ηᵢ(v))),      Z_0 = 2^H Π (1 + exp(b_0ⱼ)).
 
-Block Gibbs with the whole energy at inverse temperature β leaves p_β invariant. Each weight log p*_β' − log p*_β is taken *before* the
-transition at β'; taken after it, the estimate errs upwards. Sums are kept in float64.
+Block Gibbs with the whole energy at inverse temperature β leaves p_β invariant. Each weight log p*_β' − log p*_β is
+taken *before* the transition at β'; taken after it, the estimate errs upwards. Sums are kept in float64.
 
-E[Ẑ] = Z, therefore E[log Ẑ] ≤ log Z, and a likelihood −F − log Ẑ is **over-estimated** by about half the variance of log Ẑ: print
-the number of temperatures, the effective sample size and the change at more temperatures beside it.
+E[Ẑ] = Z, therefore E[log Ẑ] ≤ log Z, and a likelihood −F − log Ẑ is **over-estimated** by about half the variance of
+log Ẑ: print the number of temperatures, the effective sample size and the change at more temperatures beside it.
 """
 
 from __future__ import annotations
@@ -100,8 +100,11 @@ def _log_weights(unit: UnitSlabs, visible_bias: Tensor, hidden_bias: Tensor, tem
     return log_weight
 
 
-def base_bias(unit: UnitSlabs, visible_bias: Tensor, hidden_bias: Tensor, *, chains: int = 16, sweeps: int = 20) -> Tensor:
-    """The logits of a factorised base near the model: pitch marginals of short Gibbs chains, smoothed; (frames, visible).
+def base_bias(
+    unit: UnitSlabs, visible_bias: Tensor, hidden_bias: Tensor, *, chains: int = 16, sweeps: int = 20
+) -> Tensor:
+    """The logits of a factorised base near the model: pitch marginals of short Gibbs chains, smoothed; (frames,
+    visible).
 
     Any base gives a consistent estimate, so the chains need not have mixed; a near one makes the weights even.
     """

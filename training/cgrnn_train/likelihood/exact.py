@@ -17,7 +17,9 @@ def all_frames(visible: int) -> Tensor:
         ValueError: more than `MAX_VISIBLE` units.
     """
     if visible > MAX_VISIBLE:
-        raise ValueError(f"found {visible} visible units; expected at most {MAX_VISIBLE}, for enumeration takes 2^V frames")
+        raise ValueError(
+            f"found {visible} visible units; expected at most {MAX_VISIBLE}, for enumeration takes 2^V frames"
+        )
     codes = torch.arange(2**visible).unsqueeze(1)
     return ((codes >> torch.arange(visible)) & 1).double()
 

@@ -2,8 +2,9 @@
 
     u_n = GRU([ReLU-MLP(v_n), h_n∘s_n], u_(n−1)),      v_n, h_n, s_n ~ C-ssRBM(u_(n−1)),      u_0 learned.
 
-With p(v, h, s | u) = p(v | u) p(h, s | v, u), the likelihood of a sequence is exactly E over (h, s) of Π p(v_n | u_(n−1)); the paper's
-"approximation" in (2) is not needed. With the *mean* feed E[h∘s | v, u] there is no latent noise: the likelihood is Π p(v_n | u_(n−1)).
+With p(v, h, s | u) = p(v | u) p(h, s | v, u), the likelihood of a sequence is exactly E over (h, s) of Π p(v_n |
+u_(n−1)); the paper's "approximation" in (2) is not needed. With the *mean* feed E[h∘s | v, u] there is no latent
+noise: the likelihood is Π p(v_n | u_(n−1)).
 """
 
 from __future__ import annotations

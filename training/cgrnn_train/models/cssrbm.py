@@ -4,17 +4,19 @@ One frame v of V pitches, H spikes h in {0, 1} and H slabs s, given the recurren
 
     E(v, h, s | u) = ½ Σ αᵢ sᵢ² − Σ aᵢ sᵢ hᵢ − b̃_vᵀ v − b̃_hᵀ h + ½ Σ αᵢ μᵢ² hᵢ − Σ αᵢ μᵢ sᵢ hᵢ,     p ∝ exp(−E),
 
-with aᵢ = Wᵢᵀ v, b̃_v = b_v + U₃ u and b̃_h = b_h + U₂ u. The paper prints exp(E) in (3) and forgets the ½ before αμ² in (4).
-Everything else follows from E:
+with aᵢ = Wᵢᵀ v, b̃_v = b_v + U₃ u and b̃_h = b_h + U₂ u. The paper prints exp(E) in (3) and forgets the ½ before αμ²
+in (4). Everything else follows from E:
 
     ηᵢ = aᵢ² / 2αᵢ + μᵢ aᵢ + b̃_hᵢ                     p(hᵢ = 1 | v, u) = σ(ηᵢ)
     F(v | u) = −b̃_vᵀ v − ½ Σ log(2π / αᵢ) − Σ softplus(ηᵢ)
     p(sᵢ | v, h) = N(hᵢ (μᵢ + aᵢ / αᵢ), 1 / αᵢ)          p(vⱼ = 1 | s, h, u) = σ([W(s∘h) + b̃_v]ⱼ)
 
-**Two parametrisations.** During training aᵢ is taken of the *centred* frame, aᵢ = Wᵢᵀ(v − c), which decouples the gradient of W from
-that of the biases (Melchior, Fischer and Wiskott, "How to center deep Boltzmann machines", 2016). It is the same family: `Slabs.of`
-folds c into μ and b_h. Sampling uses *unit slabs*, W̃ = W/√α and m = √α μ: since only y = W̃ᵀv + m enters, η = ½ y² + (b̃_h − ½ m²)
-and √α s = h y + ε with ε ~ N(0, 1), a sweep has no division and α no longer appears.
+**Two parametrisations.** During training aᵢ is taken of the *centred* frame, aᵢ = Wᵢᵀ(v − c), which decouples the
+gradient of W from that of the biases (Melchior, Fischer and Wiskott, "How to center deep Boltzmann machines", 2016).
+It is the same family: `BinaryCSSRBM.slabs` and
+`folded_hidden_bias` fold c into μ and b_h. Sampling uses *unit slabs*, W̃ = W/√α and m = √α μ: since
+only y = W̃ᵀv + m enters, η = ½ y² + (b̃_h − ½ m²) and √α s = h y + ε with ε ~ N(0, 1), a sweep has no division and α
+no longer appears.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class UnitSlabs(NamedTuple):
         return drive, 0.5 * (drive.square() - self.offset.square()) + hidden_bias
 
     def sweep(self, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """Draw h, s | v and then v | h, s: one sweep of block Gibbs at inverse temperature ``beta`` of the whole energy.
+        """Draw h, s | v and then v | h, s: one sweep of block Gibbs, the whole energy at inverse temperature ``beta``.
 
         Args:
             frame: v, (..., visible) of 0 and 1.

@@ -1,7 +1,7 @@
 """RNN-I: a GRU whose state gives each pitch of the next frame a probability of its own.
 
-The likelihood is exact, Σ log Bernoulli, and blind to chords: given the past the pitches are independent. It is the paper's first
-baseline, and the yardstick of what the joint distribution of a CGRNN is worth.
+The likelihood is exact, Σ log Bernoulli, and blind to chords: given the past the pitches are independent. It is the
+paper's first baseline, and the yardstick of what the joint distribution of a CGRNN is worth.
 """
 
 from __future__ import annotations
