@@ -265,6 +265,9 @@ def main() -> None:
         _fail(str(error), USAGE)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has gone; nor can the interpreter flush it on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OUR_FAULT)
     except Exception as error:
         if os.environ.get("CGRNN_DEBUG") == "1":
             raise
@@ -279,7 +282,7 @@ def _fail(message: str, code: int) -> None:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value))
+    print(json.dumps(value), flush=True)
 
 
 def _refuse_options_before(context: typer.Context) -> None:

@@ -38,9 +38,13 @@ def perform(player: Player, frame_count: int | None = None, *, watch: Sequence[C
 @contextmanager
 def _ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     numbers = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
-    previous = {number: signal.signal(number, lambda *_: stop()) for number in numbers}
+    previous = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in previous.items():
+        is_nohup = signal.Signals(number).name == "SIGHUP" and handler == signal.SIG_IGN
+        if not is_nohup:
+            signal.signal(number, lambda *_: stop())
     try:
         yield
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not installed by Python

@@ -40,7 +40,8 @@ class Sampler:
         root: Vector = np.sqrt(slab_precision)
         self._inverse_root: Vector = np.reciprocal(root)
         self._offset: Vector = slab_mean * root
-        self._half_square: Vector = np.square(self._offset) * 0.5
+        self._half_square: Vector = np.square(self._offset)
+        self._half_square *= 0.5
         scaled: Vector = weight * self._inverse_root
         visible, hidden = weight.shape
         # A last row holds m, met by a frame's constant 1: y = W̃ᵀv + m is then one product.

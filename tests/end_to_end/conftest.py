@@ -20,13 +20,12 @@ from cgrnn_bundle.layout import Shapes, binary_tensors
 from cgrnn_bundle.probe import Row, record_probe
 from cgrnn_live.ports import rtmidi
 
-COMMAND = [sys.executable, "-c", "from cgrnn_live.cli import main; main()"]
+MAIN = "from cgrnn_live.cli import main; main()"
 SIZES = Sizes(hidden=8, state=6)
 SILENT_SERVER = "cgrnn-live-tests-none"
 NOTE_OFF, NOTE_ON = 0x80, 0x90
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def _transition() -> bytes:
@@ -99,11 +98,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
-    """Run `cgrnn-live` with arguments in an empty folder and return the result; it finds no JACK server by itself."""
+    """Run `cgrnn-live` in an empty folder, after a preamble of Python; it finds no JACK server by itself."""
 
-    def run(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: object, preamble: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
         variables = {**os.environ, "JACK_DEFAULT_SERVER": SILENT_SERVER, **environment}
-        line = [*COMMAND, *map(str, arguments)]
+        line = [sys.executable, "-c", preamble + MAIN, *map(str, arguments)]
         return subprocess.run(line, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=variables)
 
     return run

@@ -128,3 +128,10 @@ def test_doctor_says_what_is_wrong_and_the_fix(command) -> None:
     assert "JACK" in checks["MIDI system"]["fix"]
     assert not checks["Sound device"]["is_good"]
     assert result.stderr == ""
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback(command) -> None:
+    program = "import os, sys; r, w = os.pipe(); os.close(r); os.dup2(w, 1)\n"
+    result = command("models", "--json", preamble=program)
+    assert result.returncode == 1
+    assert result.stderr == ""

@@ -185,8 +185,10 @@ def test_frames_whose_time_has_passed_are_dropped_and_the_grid_is_kept() -> None
 def test_the_effort_recovers_after_one_slow_frame() -> None:
     # so slow that by its measure not one sweep would fit any more
     stage = Stage(cost=lambda call, sweeps: 6_000 * MILLISECOND if call == 1 else MILLISECOND)
-    stage.player.run(90)
+    report = stage.player.run(90)
+    assert report.dropped == 23
     assert stage.improviser.sweeps[-1] == 10
+    assert len(stage.improviser.sweeps) > 60
 
 
 # ---- taking turns

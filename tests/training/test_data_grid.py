@@ -107,11 +107,19 @@ def test_a_tempo_change_bends_the_grid_with_it():
     assert np.argwhere(frames).tolist() == [[2 * number, 60 + number] for number in range(16)]
 
 
-def test_the_beat_is_where_most_onsets_are():
-    offbeat = [(60, 1.0, 1.0)] + [(62, 2.0 * number, 2.0) for number in range(1, 9)]
-    score = score_of(offbeat, 120)
+@pytest.mark.parametrize("upbeat", [0, 1])
+def test_a_frame_begins_where_most_onsets_do(upbeat: int):
+    melody = [(60, 0.0, 1.0)] + [(62, 2.0 * number + upbeat, 2.0) for number in range(1, 9)]
+    score = score_of(melody, 120)
     frames = grid_frames(score, estimate_grid(score, 0.25), "half")
-    assert [np.flatnonzero(frame).tolist() for frame in frames] == [[60]] + [[62]] * 8
+    assert [np.flatnonzero(frame).tolist() for frame in frames] == [[60]] + [[]] * upbeat + [[62]] * 8
+
+
+def test_the_tempo_is_the_median_over_time():
+    tempo_start, tempo_bpm = np.array([0.0, 2.0, 5.0]), np.array([60.0, 200.0, 100.0])
+    start = np.array([0.0, 1.0, 3.0, 8.0])
+    grid = estimate_grid(Score(np.array([60] * 4), start, start + 0.1, tempo_start, tempo_bpm), 0.25)
+    assert (grid.note_value, grid.frame_seconds) == ("1/8", 0.3)  # 2 s at 60, 3 s at 100, 3 s at 200
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,20 @@ def test_a_failure_leaves_the_old_set(folder: Path):
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_a_failure_to_take_its_place_leaves_the_old_set(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    rename = Path.rename
+
+    def full_disk(self: Path, target: Path) -> Path:
+        if self.name == "set" and target == folder and self.parent != folder.parent:
+            raise OSError("no space")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        write_packed(folder, [Roll("d", "valid", noise(3))], SPEC, {})
+    assert [piece.name for piece in PackedFrames.open(folder).pieces()] == ["a", "b é/ü", "c"]
+
+
 def test_other_peoples_files_are_not_overwritten(tmp_path: Path, folder: Path):
     (folder / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("")

@@ -119,6 +119,10 @@ def test_the_first_note_off_ends_a_repeated_key():
     assert_agrees(data)
 
 
+def test_a_note_that_ends_where_the_next_begins_keeps_its_length():
+    assert read_score(midi_bytes([(0, 60, 0, 480), (0, 60, 480, 480)])).end.tolist() == [0.5, 1.0]
+
+
 def test_the_same_key_on_another_channel_is_another_note():
     score = read_score(midi_bytes([(0, 60, 0, 1920), (1, 60, 240, 240)]))
     assert sorted(score.end.tolist()) == [0.5, 2.0]

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+from pathlib import Path
 
 import pytest
 
+from cgrnn_train.data import workers
 from cgrnn_train.data.workers import AHEAD, Failure, map_in_processes
 
 CRASH = "__import__('os')._exit(7)"
@@ -50,6 +52,16 @@ def test_leaving_early_ends_the_workers():
     assert worker != os.getpid()
     outcomes.close()
     assert not multiprocessing.active_children()
+
+
+def test_no_more_than_so_many_items_run_ahead_of_one_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(workers, "AHEAD", 4)
+    monkeypatch.setattr(workers, "CHUNK", 1)
+    touch = [f"__import__('pathlib').Path({str(tmp_path)!r}, '{number}').touch()" for number in range(1, 20)]
+    outcomes = map_in_processes(eval, [HANG, *touch], workers=2, timeout_seconds=0.5)
+    assert isinstance(next(outcomes), Failure)
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "2", "3"}
+    assert list(outcomes) == [None] * 19
 
 
 def test_no_items_need_no_workers():

@@ -135,5 +135,5 @@ def transitions(sets: Roll) -> Floats:
 
 def _histogram(entropies: Floats) -> Floats:
     """Return how many entropies fall into each of the equal bins from 0 to log2(12)."""
-    bins = np.floor(entropies / np.log2(PITCH_CLASSES) * ENTROPY_BINS + 1e-9).astype(np.int64)
+    bins = np.floor(entropies / np.log2(PITCH_CLASSES) * ENTROPY_BINS).astype(np.int64)
     return np.bincount(np.clip(bins, 0, ENTROPY_BINS - 1), minlength=ENTROPY_BINS).astype(np.float64)

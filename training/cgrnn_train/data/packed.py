@@ -89,7 +89,7 @@ class PackedFrames:
             raise DataError(f"{path} is damaged ({error}); prepare it again") from error
         return cls(spec, meta, pieces, packed)
 
-    def pieces(self, split: Split | None = None) -> list[Piece]:
+    def pieces(self, split: str | None = None) -> list[Piece]:
         """Return the pieces of one split, or of all, in the set's order; DataError on a split that is none."""
         if split is not None and split not in SPLITS:
             raise DataError(f"there is no split {split!r}; expected one of {', '.join(SPLITS)}")

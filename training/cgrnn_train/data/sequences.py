@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.packed import PackedFrames, Piece
 
 
@@ -116,8 +117,15 @@ class TrainingBatches(IterableDataset[Batch]):
 
 
 def sequences(data: PackedFrames, split: str, longest: int | None = None) -> list[Tensor]:
-    """The pieces of ``split``, each (time, 128) float32, the first ``longest`` frames of each."""
-    return [torch.from_numpy(data.frames(piece)[:longest]).float() for piece in data.pieces(split)]  # pyright: ignore[reportArgumentType] # checked there
+    """The pieces of ``split``, each (time, 128) float32, the first ``longest`` frames of each.
+
+    Raises:
+        DataError: the split has no piece.
+    """
+    pieces = data.pieces(split)
+    if not pieces:
+        raise DataError(f"the data set has no piece in its {split} split; prepare it from more files")
+    return [torch.from_numpy(data.frames(piece)[:longest]).float() for piece in pieces]
 
 
 def _rows(chunk: Chunk) -> Tensor:
