@@ -20,8 +20,11 @@ SECOND = 1_000_000_000
 START_LEAD = 50 * MILLISECOND
 """From `start` to frame 0: time for the first frame to be sampled."""
 
+EARLY_WAKING = 2 * MILLISECOND
+"""On a busy machine a wake-up may be some milliseconds late; one from a short sleep just after another is less so."""
+
 FINE_WAIT = 20 * MILLISECOND
-"""The last stretch before a deadline is slept in one piece: waiting on the inbox may overshoot by a tick."""
+"""The last stretch before a deadline is slept: waiting on the inbox may overshoot by a scheduler's tick."""
 
 
 class Arrival(NamedTuple):
@@ -89,8 +92,9 @@ class InternalClock:
             except Empty:
                 if patience == 0:
                     break
-        if left > 0:
-            time.sleep(left / SECOND)
+        for early in (EARLY_WAKING, 0):
+            if (left := until - early - self.now()) > 0:
+                time.sleep(left / SECOND)
         return None
 
     def wake(self) -> None:

@@ -33,7 +33,7 @@ LONGEST_NOTE = 32
 DISTRIBUTIONS = ("polyphony", "pitch", "bar_entropy", "note_length", "transition")
 
 Floats = NDArray[np.float64]
-Roll = NDArray[np.bool_]
+Frames = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Statistics:
     largest_chord: int
 
 
-def statistics(pieces: Iterable[Roll], frame_seconds: float, frames_per_bar: int = 8) -> Statistics:
+def statistics(pieces: Iterable[Frames], frame_seconds: float, frames_per_bar: int = 8) -> Statistics:
     """Return the statistics of pieces, each (time, 128) bool; ValueError on another shape or dtype.
 
     frame_seconds: length of a frame. frames_per_bar: a bar of 4/4 has 8 frames of an eighth; a last partial bar is not
@@ -100,7 +100,7 @@ def overlap(p: Floats, q: Floats) -> float:
     return float(np.minimum(p, q).sum())
 
 
-def pitch_classes(roll: Roll) -> NDArray[np.int64]:
+def pitch_classes(roll: Frames) -> NDArray[np.int64]:
     """Return how many notes of each pitch class sound in each frame: (time, 128) to (time, 12)."""
     padded = np.zeros((len(roll), 11 * PITCH_CLASSES), np.int64)  # 128 pitches are ten octaves and eight semitones
     padded[:, :PITCHES] = roll
@@ -116,7 +116,7 @@ def bar_entropies(by_class: NDArray[np.int64], frames_per_bar: int) -> Floats:
     return -(p * np.log2(p, out=np.zeros_like(p), where=p > 0)).sum(axis=1)
 
 
-def run_lengths(on: Roll) -> NDArray[np.int64]:
+def run_lengths(on: Frames) -> NDArray[np.int64]:
     """Return the lengths, in frames, of all runs of True along time of each column of (time, column)."""
     padded = np.zeros((on.shape[1], len(on) + 2), np.int8)
     padded[:, 1:-1] = on.T
@@ -124,7 +124,7 @@ def run_lengths(on: Roll) -> NDArray[np.int64]:
     return np.nonzero(change < 0)[1] - np.nonzero(change > 0)[1]  # both by column, then time
 
 
-def transitions(sets: Roll) -> Floats:
+def transitions(sets: Frames) -> Floats:
     """Return the (12, 12) counts of transitions between pitch classes; sets (time, 12), True for those that sound."""
     size = sets.sum(axis=1)
     changes = (sets[1:] != sets[:-1]).any(axis=1) & (size[1:] > 0) & (size[:-1] > 0)

@@ -9,8 +9,9 @@ tempo. Three steps:
    (POP909's, up to half a sixteenth). The phase is the circular mean of the onsets within a sixteenth; the length of
    the mean vector, 0 to 1, is their agreement (N. I. Fisher, Statistical Analysis of Circular Data, 1993, section 2.3).
    Below `MIN_AGREEMENT` the piece has no such grid (swing, 12/8, a free performance) and should be left out.
-3. Each onset goes to its nearest sixteenth, so that no early note falls into the frame before. Ends stay where they
-   are. A frame longer than a sixteenth begins where most onsets begin.
+3. Each onset goes to its nearest sixteenth, so that no early note falls into the frame before; of two that are equally
+   near it is the earlier, in which the note begins. Ends stay where they are. A frame longer than a sixteenth begins
+   where most onsets do.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrnn_bundle.frames import FrameSpec, Rule, notes_to_frames
+from cgrnn_bundle.frames import TOLERANCE, FrameSpec, Rule, notes_to_frames
 from cgrnn_train.data.score import Score
 
 NOTE_VALUES = {"1/4": 4, "1/8": 2, "1/16": 1}
@@ -72,7 +73,7 @@ def nearest_note_value(frame_seconds: float, bpm: float) -> tuple[str, float]:
 
 def grid_frames(score: Score, grid: Grid, rule: Rule) -> NDArray[np.bool_]:
     """Return the (time, 128) frames of a score on its grid, from about the frame of its first onset."""
-    onset = np.round(score.beats(score.start) / SIXTEENTH - grid.phase)
+    onset = np.ceil(score.beats(score.start) / SIXTEENTH - grid.phase - 0.5 - TOLERANCE)
     end = np.maximum(score.beats(score.end) / SIXTEENTH - grid.phase, onset)
     length = NOTE_VALUES[grid.note_value]
     first = onset.min() - (onset.min() - _commonest(onset, length)) % length  # at or before the first onset

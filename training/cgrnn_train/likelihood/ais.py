@@ -90,13 +90,11 @@ def _log_weights(unit: UnitSlabs, visible_bias: Tensor, hidden_bias: Tensor, tem
     tilt = visible_bias - base
     betas = torch.linspace(0, 1, temperatures + 1, dtype=torch.float64).tolist()
     for previous, beta in zip(betas[:-1], betas[1:], strict=True):
-        _, logits = unit.spike_logits(frame, hidden_bias)
-        gain = (F.softplus(beta * logits) - F.softplus(previous * logits)).sum(-1) + (beta - previous) * (
-            frame * tilt
-        ).sum(-1)
-        log_weight += gain
+        drive, logits = unit.spike_logits(frame, hidden_bias)
+        log_weight += (F.softplus(beta * logits) - F.softplus(previous * logits)).sum(-1)
+        log_weight += (beta - previous) * (frame * tilt).sum(-1)
         if beta < 1:
-            frame = unit.sweep(frame, base + beta * tilt, hidden_bias, beta)
+            frame = unit.draw_frame(drive, logits, base + beta * tilt, beta)
     return log_weight
 
 

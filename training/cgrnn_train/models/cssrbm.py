@@ -77,10 +77,14 @@ class UnitSlabs(NamedTuple):
             The next v, (..., visible).
         """
         drive, logits = self.spike_logits(frame, hidden_bias)
+        return self.draw_frame(drive, logits, visible_bias, beta)
+
+    def draw_frame(self, drive: Tensor, logits: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
+        """The second half of `sweep`, from what `spike_logits` gave: draw h, s and then v, (..., visible)."""
         spikes = torch.rand_like(logits) < torch.sigmoid(beta * logits)
         slabs = (drive + torch.randn_like(drive) * beta**-0.5) * spikes
-        logits = beta * (slabs @ self.weight.T) + visible_bias
-        return (torch.rand_like(logits) < torch.sigmoid(logits)).to(frame.dtype)
+        pitch_logits = beta * (slabs @ self.weight.T) + visible_bias
+        return (torch.rand_like(pitch_logits) < torch.sigmoid(pitch_logits)).to(drive.dtype)
 
 
 class BinaryCSSRBM(nn.Module):
