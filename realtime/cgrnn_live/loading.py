@@ -11,12 +11,15 @@ from cgrnn_bundle.shipped import find_bundle, shipped_bundles
 if TYPE_CHECKING:
     from cgrnn_live.engine import Engine, Evidence
 
+DEFAULT_MODEL = "pop"
+"""What plays when no model is asked for."""
+
 
 @dataclass(frozen=True)
 class Sampling:
     """How the model is to choose its notes; None is the model's own default.
 
-    model: a shipped bundle's name or a path; without it the first shipped one.
+    model: a shipped bundle's name or a path; without it `DEFAULT_MODEL`.
     low, high: the range of pitches, both included; scale: pitch classes 0..11.
     """
 
@@ -43,12 +46,11 @@ def open_engine(sampling: Sampling) -> tuple[Engine, Evidence]:
 
 def default_model() -> str:
     """Return the name of the model that plays when none is asked for; BundleError if none is shipped."""
-    shipped = list(shipped_bundles())
-    if not shipped:
+    if DEFAULT_MODEL not in shipped_bundles():
         raise BundleError(
-            "no model came with this installation, expected at least one: reinstall it, or give --model PATH"
+            f"the model {DEFAULT_MODEL!r} did not come with this installation: reinstall it, or give --model PATH"
         )
-    return shipped[0]
+    return DEFAULT_MODEL
 
 
 def describe_models() -> list[dict[str, Any]]:
