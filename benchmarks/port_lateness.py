@@ -14,18 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from cgrnn_live.ports import rtmidi
+from jack_server import EAR, ear, server
 
-PORT = "cgrnn-bench ear"
 FRAME_SECONDS = 0.25
 TARGET_MS = 1.0
 """How much our p99 may be above the bare loop's."""
@@ -56,10 +50,20 @@ def main() -> None:
     options = parser.parse_args()
     frames = round(options.seconds / FRAME_SECONDS)
     model = [] if options.model is None else ["--model", options.model]
-    with jack_server(), ear():
-        playing = ["--port", PORT, "--api", "jack", "--frame", FRAME_SECONDS, "--duration", options.seconds, "--json"]
+    with server(), ear():
+        playing = [
+            "--port",
+            EAR,
+            "--api",
+            "jack",
+            "--frame",
+            FRAME_SECONDS,
+            "--duration",
+            options.seconds,
+            "--json",
+        ]
         ours = start(OURS, *playing, *model)
-        bare = start(BARE, PORT, frames, round(FRAME_SECONDS * 1e9))
+        bare = start(BARE, EAR, frames, round(FRAME_SECONDS * 1e9))
         results = {"cgrnn-live": collect(ours), "bare loop": collect(bare)}
     print(f"{'':12}{'p50':>8}{'p99':>8}{'max':>8}  ms   drift ms/min   missed of {frames}")
     for name, report in results.items():
@@ -82,37 +86,6 @@ def collect(process: subprocess.Popen[str]) -> dict[str, Any]:
     if process.returncode:
         sys.exit(process.returncode)
     return json.loads(out)
-
-
-@contextmanager
-def ear() -> Iterator[None]:
-    """Open the port that both play into."""
-    port: Any = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name="cgrnn-bench")
-    port.open_virtual_port("ear")
-    port.set_callback(lambda event, data: None)  # else its queue fills up
-    yield
-    port.close_port()
-    port.delete()
-
-
-@contextmanager
-def jack_server() -> Iterator[None]:
-    """Use the JACK server that runs, else one of our own with a dummy driver."""
-    os.environ["JACK_NO_START_SERVER"] = "1"
-    if subprocess.run(["jack_lsp"], capture_output=True).returncode == 0:
-        yield
-        return
-    if shutil.which("jackd") is None:
-        sys.exit("No JACK server runs and jackd is not installed: on Debian and Ubuntu, `apt install jackd2`.")
-    name = os.environ["JACK_DEFAULT_SERVER"] = f"cgrnn-bench-{os.getpid()}"
-    line = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
-    server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(1.5)
-        yield
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

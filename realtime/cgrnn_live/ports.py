@@ -52,8 +52,8 @@ def choose_api(wanted: str = "auto") -> str:
     if wanted != "auto" and not candidates:
         here = ", ".join(name for name, code in APIS.items() if code in built) or "none"
         raise PortError(f"The MIDI API {wanted!r} does not exist on this system; it has {here}.")
-    what = " nor ".join(candidates) if candidates else "any MIDI API"
-    raise PortError(f"No MIDI system answers (neither {what}); {_remedy()}, then run `cgrnn-live doctor`.")
+    what = " and ".join(candidates) or "none"
+    raise PortError(f"No MIDI system answers (tried {what}); {_remedy()}, then run `cgrnn-live doctor`.")
 
 
 def list_inputs(api: str) -> list[str]:
