@@ -80,6 +80,17 @@ def test_a_stopped_run_goes_on_exactly(data, small_run, tmp_path, monkeypatch, c
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
+def test_fine_tuning_begins_with_another_runs_weights(data, small_run, tmp_path):
+    still = dataclasses.replace(small_run, fit=dataclasses.replace(small_run.fit, learning_rate=1e-12, epochs=1))
+    run(small_run, data, tmp_path / "first")
+    run(still, data, tmp_path / "second", start=tmp_path / "first")
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
+    assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
+    other = dataclasses.replace(small_run, model=dataclasses.replace(small_run.model, hidden=3))
+    with pytest.raises(RunError, match="another \\[model\\]"):
+        run(other, data, tmp_path / "third", start=tmp_path / "first")
+
+
 def test_two_processes_share_a_run(data, small_run, tmp_path):
     script = f"""
 import dataclasses

@@ -28,6 +28,9 @@ def fit(
     model: Annotated[str | None, typer.Option(help="The system: cgrnn or rnn-1. Default: the configuration's.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with system, [model] and [fit].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Begin with the weights of this finished run: fine-tuning.")
+    ] = None,
     devices: Annotated[int, typer.Option(min=1, help="Processes that share the training sequences.")] = 1,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="Threads of each process; 0: all cores.")] = 0,
@@ -54,6 +57,7 @@ def fit(
         PackedFrames.open(data),
         out,
         resume=resume,
+        start=start,
         devices=devices,
         accelerator=accelerator,
         command=shlex.join(["cgrnn-train", *sys.argv[1:]]),

@@ -27,7 +27,7 @@ from cgrnn_train.data.sequences import Batch, TrainingBatches, sequences
 from cgrnn_train.evaluate import log_likelihoods
 from cgrnn_train.models.cgrnn import CGRNN, Conditionals
 from cgrnn_train.models.rnn import RNN
-from cgrnn_train.run import RunError, build, read_config, save_config, save_weights
+from cgrnn_train.run import RunError, build, load, read_config, save_config, save_weights
 
 LAST = "last"
 """Name of the one checkpoint kept: the end of the last whole epoch."""
@@ -188,6 +188,7 @@ def fit(
     folder: Path,
     *,
     resume: bool = False,
+    start: Path | None = None,
     devices: int = 1,
     accelerator: str = "auto",
     show_progress: bool = True,
@@ -200,20 +201,21 @@ def fit(
         data: the prepared data set.
         folder: the run folder, new unless ``resume``.
         resume: go on from the folder's last checkpoint.
+        start: a finished run of the same architecture whose weights to begin with: fine-tuning.
         devices: processes, each with a share of the sequences (DDP when more than one).
         accelerator: Lightning's: "auto", "cpu", "gpu".
         show_progress: draw a progress bar on standard error.
         command: the command line, kept in the folder as `command.txt`.
 
     Raises:
-        RunError: the folder is in use, or there is nothing to resume.
+        RunError: the folder is in use, there is nothing to resume, or ``start`` is another architecture's.
     """
     checkpoints = folder / "checkpoints"
     last = _checkpoint_to_resume(folder, checkpoints, config) if resume else None
     if not resume:
         _claim(folder, config, command)
     L.seed_everything(config.fit.seed, verbose=False)
-    model = _initialised(config, data)
+    model = _initialised(config, data) if start is None else _trained(config, start)
     task = (CGRNNTask if isinstance(model, CGRNN) else RNNTask)(cast(Any, model), config, data, folder)
     fit_config = config.fit
     callbacks: list[Callback] = [
@@ -260,6 +262,14 @@ def _initialised(config: RunConfig, data: PackedFrames) -> CGRNN | RNN:
     mean = (torch.stack([piece.sum(0) for piece in pieces]).sum(0) + 0.05) / (count + 0.1)
     (model.rbm if isinstance(model, CGRNN) else model).start_from(mean)
     return model
+
+
+def _trained(config: RunConfig, start: Path) -> CGRNN | RNN:
+    """The model of a finished run, to go on with."""
+    found, model = load(start)
+    if found.model != config.model:
+        raise RunError(f"{start} has another [model] than the configuration; give them the same")
+    return model.train()
 
 
 @rank_zero_only
