@@ -20,6 +20,8 @@ MAX_HEADER_BYTES = MIB // 16
 """Longest JSON header of the safetensors file."""
 MAX_DIRECTORY_BYTES = MIB // 64
 """Longest central directory of a .zip."""
+OPERATORS = tuple("Add Concat Constant Gemm Identity MatMul Mul Relu Sigmoid Slice Split Sub Tanh".split())
+"""All that the ONNX model may compute with."""
 MAX_ONNX_FIELDS = 1 << 17
 """Most protobuf fields in the ONNX model; a recurrent step has a few thousand."""
 MAX_VALUE_INFO_BYTES = MIB // 16

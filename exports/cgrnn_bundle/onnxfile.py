@@ -1,8 +1,9 @@
-"""The ONNX file: read just far enough to know that it is one, closed in itself, with the agreed inputs and outputs.
+"""The ONNX file: read just far enough to know that it is one, closed in itself, with the agreed operators and ends.
 
 A runtime given a model's bytes still opens the files that the model names as "external data", in the current folder,
 and custom operators can name files too. So the loader walks the protobuf (https://protobuf.dev/programming-guides/encoding)
-through every graph and tensor and refuses both. Field numbers are those of onnx.proto
+through every graph and tensor and refuses both, and every operator that a recurrent step does not need: a loop could
+run for ever. Field numbers are those of onnx.proto
 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """
 
@@ -11,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cgrnn_bundle.errors import fault, shown
-from cgrnn_bundle.layout import MAX_ONNX_FIELDS, MAX_VALUE_INFO_BYTES, TRANSITION, Shapes, Tensors
+from cgrnn_bundle.layout import MAX_ONNX_FIELDS, MAX_VALUE_INFO_BYTES, OPERATORS, TRANSITION, Shapes, Tensors
 
 _FLOAT = 1  # TensorProto.DataType
 _MODEL_GRAPH, _GRAPH_INPUT, _GRAPH_OUTPUT = 7, 11, 12
+_NODE_OPERATOR = 4
 _MESSAGES = {  # the messages that can hold a tensor or a node, at any depth: field number -> its message
     "model": {_MODEL_GRAPH: "graph"},
     "graph": {1: "node", 5: "tensor", 15: "sparse tensor"},
@@ -35,7 +37,7 @@ Value = int | memoryview
 
 
 def check_transition(data: bytes, tensors: Tensors) -> None:
-    """Raise BundleError unless `data` is an ONNX model, closed in itself, with these float32 inputs and outputs."""
+    """Raise BundleError unless `data` is an ONNX model, closed in itself, of `OPERATORS`, with these float32 ends."""
     # A model starts with its ir_version, field 1. "ORTM" marks ONNX Runtime's own format, which is not walked here.
     if data[:1] != b"\x08" or data[4:8] == b"ORTM":
         raise fault(TRANSITION, f"a file that starts with {shown(data[:8])}", "an ONNX model")
@@ -53,6 +55,8 @@ def check_transition(data: bytes, tensors: Tensors) -> None:
                 raise fault(TRANSITION, f"a model with {forbidden}", "one closed in itself, of ONNX's own operators")
             if isinstance(value, int):
                 continue
+            if (message, number) == ("node", _NODE_OPERATOR):
+                _check_operator(value)
             if number in _MESSAGES[message]:
                 child = _MESSAGES[message][number]
                 stack.append((child, value, is_main and child == "graph"))
@@ -60,6 +64,13 @@ def check_transition(data: bytes, tensors: Tensors) -> None:
                 _check_value_info("input" if number == _GRAPH_INPUT else "output", value, missing[number])
     for name in missing[_GRAPH_INPUT] | missing[_GRAPH_OUTPUT]:
         raise fault(f"{TRANSITION}: {shown(name)}", "missing", "an input or output of that name")
+
+
+def _check_operator(name: memoryview) -> None:
+    """Refuse what no recurrent step needs: loops without end, random numbers, files."""
+    operator = bytes(name).decode("utf-8", "replace")
+    if operator not in OPERATORS:
+        raise fault(TRANSITION, f"a model with the operator {shown(operator)}", f"only {', '.join(OPERATORS)}")
 
 
 def _check_value_info(what: str, message: memoryview, missing: Shapes) -> None:

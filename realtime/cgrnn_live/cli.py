@@ -258,6 +258,8 @@ def doctor(api: Api = "auto", as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command; exit with 0 done, 1 a fault of ours, 2 what the caller can mend, or 130 interrupted."""
+    if sys.stderr is None:  # closed by the caller, or never there (pythonw)
+        sys.stderr = open(os.devnull, "w")  # for as long as the program runs
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)

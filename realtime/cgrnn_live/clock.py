@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 
@@ -82,7 +83,7 @@ class InternalClock:
     def wait(self, until: int) -> Arrival | None:
         """Return the next arrival, or None at ``until`` or after `wake`.
 
-        What arrives in the last `FINE_WAIT` is for the next call.
+        What arrives in the last `FINE_WAIT` is returned at ``until``.
         """
         while True:
             left = until - self.now()
@@ -95,6 +96,8 @@ class InternalClock:
         for early in (EARLY_WAKING, 0):
             if (left := until - early - self.now()) > 0:
                 time.sleep(left / SECOND)
+        with suppress(Empty):
+            return self.inbox.get_nowait()
         return None
 
     def wake(self) -> None:

@@ -13,7 +13,7 @@ from cgrnn_live.engine import Engine, Evidence
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import Ledger
 from cgrnn_live.loading import Sampling, open_engine
-from cgrnn_live.performance import perform
+from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.recording import MODEL
 from cgrnn_live.render import improvise, write_notes
@@ -39,9 +39,8 @@ def demo(seconds: float, sampling: Sampling) -> dict[str, Any]:
         tell(f"{error} Writing {MIDI_FILE} and {SOUND_FILE} here instead.")
         outcome = _write(engine, evidence, count)
     else:
-        with closing(speaker):
-            tell(f"Playing on {speaker.name!r} with seed {sampling.seed}; Ctrl-C ends it.")
-            outcome = _sound(speaker, engine, evidence, count)
+        tell(f"Playing on {speaker.name!r} with seed {sampling.seed}; Ctrl-C ends it.")
+        outcome = _sound(speaker, engine, evidence, count)
     return {"seed": sampling.seed, **outcome}
 
 
@@ -53,7 +52,7 @@ def _sound(speaker: Speaker, engine: Engine, evidence: Evidence, count: int) -> 
         Ledger(lambda message, at: speaker.send(message)),
         Effort(engine.sweeps),
     )
-    with Status(player, "demo") as status:
+    with ending_on_signals(player.stop), closing(speaker), Status(player, "demo") as status:
         perform(player, count, watch=[status.update])
     return {"device": speaker.name, "notes": player.notes, **player.report.summary()}
 

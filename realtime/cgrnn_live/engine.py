@@ -111,6 +111,8 @@ class Engine:
             "hidden_bias": self._transition.hidden_bias.copy(),
             "last": self._last.copy(),
             "random": self._random.bit_generator.state,
+            "temperature": self.temperature,
+            "sweeps": self.sweeps,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -124,3 +126,4 @@ class Engine:
             np.copyto(vector, snapshot[name])
         self._last = snapshot["last"].copy()
         self._random.bit_generator.state = snapshot["random"]
+        self.temperature, self.sweeps = snapshot["temperature"], snapshot["sweeps"]

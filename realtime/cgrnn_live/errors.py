@@ -2,10 +2,10 @@
 
     UsageError                 what the person can mend; the command exits with 2
     ├── options.OptionError    an option that means nothing
-    ├── ports.PortError        a MIDI system or port that is missing, ambiguous or in use
+    ├── portnames.PortError    a MIDI system or port that is missing, ambiguous or in use
     ├── prompt.PromptError     a MIDI file that cannot be read, or holds no notes
     ├── recording.FileError    a file that cannot be written
-    └── shelf.ModelError       a model that is not there
+    └── speaker.SoundError     no sound device, or one that cannot be opened
 
 `cgrnn_bundle.errors.BundleError` exits with 2 too. Anything else is a fault of ours and exits with 1.
 """

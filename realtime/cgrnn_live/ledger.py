@@ -61,10 +61,17 @@ class Ledger:
             raise failure
 
     def close(self, at: int) -> None:
-        """End every sounding note, then release the pedal and ask the receiver to end whatever it still holds."""
-        self.silence(at)
-        self._send((CONTROL | self._channel, SUSTAIN, 0), at)
-        self._send((CONTROL | self._channel, ALL_NOTES_OFF, 0), at)
+        """End every sounding note, then release the pedal and ask the receiver to end whatever it still holds.
+
+        All of it is tried, whatever fails.
+        """
+        try:
+            self.silence(at)
+        finally:
+            try:
+                self._send((CONTROL | self._channel, SUSTAIN, 0), at)
+            finally:
+                self._send((CONTROL | self._channel, ALL_NOTES_OFF, 0), at)
 
     def _end(self, pitch: int, at: int) -> None:
         self._send((NOTE_OFF | self._channel, pitch, 0), at)

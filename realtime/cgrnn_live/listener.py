@@ -22,13 +22,22 @@ def no_notes() -> NDArray[np.bool_]:
 
 
 class Listener:
-    """Collects the player's notes between two cut-offs and encodes them as a frame; channel 10, drums, is not heard."""
+    """Collects the player's notes between two cut-offs and encodes them as a frame; channel 10, drums, is not heard.
+
+    A note that comes in only after the cut-off that it began before belongs to the interval after that: it is heard a
+    frame late rather than never.
+    """
 
     def __init__(self, spec: FrameSpec) -> None:
         """Encode by ``spec``'s rule."""
         self._spec = spec
         self._held: dict[int, int] = {}  # pitch: start, ns
         self._ended: list[tuple[int, int, int]] = []  # pitch, start, end, ns
+        self._opened = 0  # ns
+
+    def open(self, at: int) -> None:
+        """Open the first interval at ``at`` (ns)."""
+        self._opened = at
 
     def hear(self, arrival: Arrival) -> bool:
         """Take a message in; return whether a note began."""
@@ -43,11 +52,12 @@ class Listener:
             self._end(number, at)
         begins = kind == NOTE_ON and value > 0
         if begins:
-            self._held[number] = at
+            self._held[number] = max(at, self._opened)
         return begins
 
-    def close(self, opened: int, closed: int) -> NDArray[np.bool_]:
-        """Return the frame heard from ``opened`` to ``closed`` (ns), (128,) booleans, and open the next interval."""
+    def close(self, closed: int) -> NDArray[np.bool_]:
+        """Return the frame heard until ``closed`` (ns), (128,) booleans, and open the next interval there."""
+        opened, self._opened = self._opened, closed
         notes = self._ended + [(pitch, start, closed) for pitch, start in self._held.items()]
         self._ended = []
         if not notes:

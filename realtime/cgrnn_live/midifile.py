@@ -10,7 +10,6 @@ import struct
 from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Message
 
 TICKS_PER_BEAT = 480
-DEFAULT_BPM = 120.0
 
 _END_OF_TRACK = b"\x00\xff\x2f\x00"
 
@@ -48,7 +47,7 @@ class Track:
         return _chunk(b"MTrk", bytes(self._data) + ends + _END_OF_TRACK)
 
 
-def midi_file(tracks: list[bytes], bpm: float = DEFAULT_BPM) -> bytes:
+def midi_file(tracks: list[bytes], bpm: float) -> bytes:
     """Return a file of format 1: a track with the tempo, then ``tracks`` (`Track.chunk`)."""
     tempo = round(60_000_000 / bpm).to_bytes(3, "big")  # microseconds a beat
     conductor = _chunk(b"MTrk", b"\x00" + _meta(0x51, tempo) + _END_OF_TRACK)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -18,13 +20,13 @@ ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 def perform(player: Player, frame_count: int | None = None, *, watch: Sequence[Callable[[], None]] = ()) -> None:
-    """Run ``player`` for ``frame_count`` frames or until a signal ends it, calling each of ``watch`` now and then.
+    """Run ``player`` for ``frame_count`` frames or until it is stopped, calling each of ``watch`` now and then.
 
-    Raises what the player's thread raised. In every case its notes have been ended. For the main thread only.
+    Raises what the player's thread raised. In every case its notes have been ended.
     """
     gc.collect()
     gc.freeze()  # what is loaded by now stays: a full collection need not walk it while a deadline passes
-    with ThreadPoolExecutor(1, "sender") as sender, _ending_on_signals(player.stop):
+    with _fine_timer(), ThreadPoolExecutor(1, "sender") as sender:
         performance = sender.submit(player.run, frame_count)
         try:
             while not wait([performance], WATCH_SECONDS).done:
@@ -36,7 +38,28 @@ def perform(player: Player, frame_count: int | None = None, *, watch: Sequence[C
 
 
 @contextmanager
-def _ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+def _fine_timer() -> Iterator[None]:
+    """On Windows, end sleeps and waits within a millisecond or two: by default they end at a tick of 15.6 ms.
+
+    Python 3.11 and later need it for waits only. https://learn.microsoft.com/windows/win32/api/timeapi
+    """
+    if sys.platform != "win32":
+        yield
+        return
+    winmm = ctypes.WinDLL("winmm")
+    winmm.timeBeginPeriod(1)
+    try:
+        yield
+    finally:
+        winmm.timeEndPeriod(1)
+
+
+@contextmanager
+def ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` at each signal that would end the program, until the context is left; for the main thread only.
+
+    It is to hold until the ports are closed and the recording is saved: a second Ctrl-C must not cut that short.
+    """
     numbers = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
     previous = {number: signal.getsignal(number) for number in numbers}
     for number, handler in previous.items():

@@ -74,7 +74,6 @@ class Player:
         self._listener = listener
         self._monitor = monitor
         self._played = no_notes()
-        self._heard_until = 0
         self._is_stopping = False
         self.report = Report()
 
@@ -82,7 +81,8 @@ class Player:
         """Play ``frame_count`` frames, or until `stop`; however that goes, every sounding note is ended."""
         try:
             self._clock.start()
-            self._heard_until = self._clock.due(-1)
+            if self._listener is not None:
+                self._listener.open(self._clock.due(-1))
             self._play(frame_count)
         finally:
             self._ledger.close(self._clock.now())
@@ -120,6 +120,8 @@ class Player:
         if self._listener is not None:
             frame_ns = due - self._clock.due(number - 1)
             self._take_until(due - min(LOOKAHEAD, frame_ns // 2))
+        if self._is_stopping:
+            return None
         if number > 0:
             self._close_interval()
         if not self._turns.model_plays:
@@ -129,9 +131,7 @@ class Player:
         return self._sample(due)
 
     def _close_interval(self) -> None:
-        now = self._clock.now()
-        theirs = no_notes() if self._listener is None else self._listener.close(self._heard_until, now)
-        self._heard_until = now
+        theirs = no_notes() if self._listener is None else self._listener.close(self._clock.now())
         for heard in self._turns.close(self._played, theirs):
             self._improviser.advance(heard)
 
@@ -162,8 +162,8 @@ class Player:
         self.report.add(now - due)
 
     def _take_until(self, until: int) -> None:
-        """Wait, taking in what arrives: at the player's first note the model falls silent at once."""
-        while (arrival := self._clock.wait(until)) is not None:
+        """Wait, unless stopping, taking in what arrives: at the player's first note the model falls silent at once."""
+        while not self._is_stopping and (arrival := self._clock.wait(until)) is not None:
             self._take(arrival)
 
     def _take(self, arrival: Arrival) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from cgrnn_live.clock import SECOND, Clock
 from cgrnn_live.errors import UsageError
@@ -14,6 +16,9 @@ from cgrnn_live.midifile import Track, midi_file
 from cgrnn_live.status import tell
 
 MODEL, PLAYER = "CGRNN", "Player"
+
+SYSTEM = 0xF0
+"""The first status byte that names no channel."""
 
 SAVE_EVERY = 5 * SECOND
 """Nanoseconds between two savings while a performance goes on."""
@@ -41,7 +46,12 @@ class Recording:
         self.save()
 
     def add(self, track: str, message: Message, at: int) -> None:
-        """Add a channel message to `MODEL` or `PLAYER` at a time of the clock."""
+        """Add a message to `MODEL` or `PLAYER` at a time of the clock.
+
+        Only channel messages: a file has no place for a DAW's transport and its other system messages.
+        """
+        if message[0] >= SYSTEM:
+            return
         with self._lock:
             self._tracks[track].add(message, self._seconds(at))
 
@@ -74,20 +84,35 @@ class Recording:
         return max(0.0, (at - self._clock.due(0)) / SECOND)
 
 
+def is_same_file(path: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file that is there."""
+    with suppress(OSError):
+        return path.samefile(other)
+    return False
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Replace the file at ``path`` by ``data``, or leave it as it was and raise FileError."""
-    if path.exists() and not path.is_file():
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write that replaces the one at ``path`` once it is whole; FileError if it cannot be written."""
+    if os.path.exists(path) and not os.path.isfile(path):  # unlike Path's, these take any name
         raise FileError(f"{path} is not a file; give the name of a file to write.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise FileError(
             f"{path} cannot be written ({error.strerror}); give a file in a folder with room, where you may write."
         ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

@@ -6,7 +6,7 @@ in the trainer's `cssrbm`) become
     ηᵢ = ½ yᵢ² + (b̃_hᵢ − ½ mᵢ²),      √αᵢ sᵢ = hᵢ yᵢ + εᵢ,      p(vⱼ = 1 | s, h) = σ([W̃(h∘(y + ε))]ⱼ + b̃_vⱼ).
 
 **Thresholds.** A Bernoulli(σ(x)) is x > ℓ for logistic ℓ. All ℓ and ε of a frame are drawn in three calls before the
-first sweep and the biases are folded into them, so that a sweep is two matrix-vector products and seven short array
+first sweep and the biases are folded into them, so that a sweep is two matrix-vector products and five short array
 operations.
 
 **Clamping.** A pitch that is known has the threshold −∞ (on) or +∞ (off): the sweeps need no special case, and what

@@ -15,7 +15,7 @@ from cgrnn_live.ledger import Ledger, Message
 from cgrnn_live.listener import PATIENCE_SECONDS, Listener, Turns
 from cgrnn_live.loading import Sampling, open_engine
 from cgrnn_live.options import DEFAULT_BPM, FrameLength, frame_seconds
-from cgrnn_live.performance import perform
+from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
 from cgrnn_live.prompt import read_prompt
@@ -56,7 +56,9 @@ def play(setup: Setup) -> dict[str, Any]:
     engine, evidence = open_engine(setup.sampling)
     seconds = frame_seconds(engine.frame_spec.frame_seconds, setup.frame, setup.bpm)
     spec = replace(engine.frame_spec, frame_seconds=seconds)
-    prompt = [] if setup.prompt is None else list(read_prompt(setup.prompt, spec).frames)
+    # Off the beat grid the phrase sounds as it was written; on it a frame is a note value, however long it lasts here.
+    prompt_spec = engine.frame_spec if spec.note_value else spec
+    prompt = [] if setup.prompt is None else list(read_prompt(setup.prompt, prompt_spec).frames)
     is_listening = setup.mode == "continue"
     clock = InternalClock(seconds)
     with ExitStack() as opened:
@@ -90,7 +92,7 @@ def play(setup: Setup) -> dict[str, Any]:
         )
         frame_count = None if setup.duration is None else math.ceil(setup.duration / seconds)
         tell(f"Playing into {output.name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
-        with Status(player, setup.mode) as status:
+        with ending_on_signals(player.stop), opened.pop_all(), Status(player, setup.mode) as status:
             perform(player, frame_count, watch=[status.update] + ([recording.update] if recording else []))
     return {
         "port": output_name,

@@ -8,7 +8,7 @@ that samples computed in blocks are those computed at once.
 from __future__ import annotations
 
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrnn_bundle.frames import Note
+from cgrnn_live.recording import replacing
 
 SAMPLE_RATE = 44_100
 MAX_VOICES = 48
@@ -110,28 +111,32 @@ class Synth:
         return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
-def synthesise(notes: Sequence[Note], sample_rate: float = SAMPLE_RATE) -> Samples:
-    """Return the samples of ``notes`` and a tail for them to fade in, (samples, 2) between -1 and 1."""
+def synthesise(notes: Sequence[Note], sample_rate: int = SAMPLE_RATE) -> Iterator[Samples]:
+    """Yield the samples of ``notes`` and a tail for them to fade in, in blocks (samples, 2) between -1 and 1."""
     synth = Synth(sample_rate)
     events = [(round(n.end * sample_rate), False, n.pitch) for n in notes]
     events += [(round(n.start * sample_rate), True, n.pitch) for n in notes]
-    pieces: list[Samples] = []
     position = 0
     for at, begins, pitch in sorted(events):
-        pieces.append(synth.render(at - position))
+        yield from _blocks(synth, at - position)
         position = at
         if begins:
             synth.note_on(pitch)
         else:
             synth.note_off(pitch)
-    pieces.append(synth.render(round(TAIL_SECONDS * sample_rate)))
-    return np.concatenate(pieces)
+    yield from _blocks(synth, round(TAIL_SECONDS * sample_rate))
 
 
-def write_wav(path: Path, samples: Samples, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write (samples, 2) between -1 and 1 as a 16-bit WAV file."""
-    with wave.open(str(path), "wb") as file:
+def _blocks(synth: Synth, count: int) -> Iterator[Samples]:
+    for start in range(0, count, BLOCK):
+        yield synth.render(min(BLOCK, count - start))
+
+
+def write_wav(path: Path, blocks: Iterable[Samples], sample_rate: int = SAMPLE_RATE) -> None:
+    """Write blocks of (samples, 2) between -1 and 1 as a 16-bit WAV file; FileError if it cannot be written."""
+    with replacing(path) as target, wave.open(target, "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
-        file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
+        for block in blocks:
+            file.writeframes(np.round(block * 32767).astype("<i2").tobytes())

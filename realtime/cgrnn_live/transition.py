@@ -32,7 +32,7 @@ class Transition:
         """Open ``bundle``'s transition, replay its probe (which also warms it up) and go to the initial state.
 
         Raises:
-            BundleError: ONNX Runtime refuses the graph, or its results differ from the probe's.
+            BundleError: ONNX Runtime refuses the graph or fails in it, or its results differ from the probe's.
         """
         sizes = bundle.manifest.sizes
         self._session = _open(bundle.transition)
@@ -63,7 +63,10 @@ class Transition:
     def _run_probe(self, frame: Vector, spike_slab: Vector, state: Vector) -> tuple[Vector, Vector, Vector]:
         """One step on rows (1, ·), as the probe gives and expects them."""
         self.frame[:], self.spike_slab[:], self.state[:] = frame[0], spike_slab[0], state[0]
-        self.advance()
+        try:
+            self.advance()
+        except Exception as error:  # as in `_open`
+            raise _refusal("run", error) from error
         return self.state[np.newaxis].copy(), self.visible_bias[np.newaxis].copy(), self.hidden_bias[np.newaxis].copy()
 
     def _bind_input(self, name: str, size: int) -> Vector:
@@ -84,13 +87,17 @@ def _open(transition: bytes) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # fatal: an error is raised too, and said by whoever catches it
     try:
         # A matrix-vector product per weight: too little work for a GPU, whose launches alone would take longer.
         return ort.InferenceSession(transition, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a family of private types, all derived from Exception
-        reason = str(error).splitlines()[0]
-        raise BundleError(
-            f"transition.onnx: ONNX Runtime {ort.__version__} cannot load it ({reason}); expected a graph that this "
-            "version knows: update onnxruntime or export the bundle again"
-        ) from error
+        raise _refusal("load", error) from error
+
+
+def _refusal(what: str, error: Exception) -> BundleError:
+    reason = str(error).partition("\n")[0]
+    return BundleError(
+        f"transition.onnx: ONNX Runtime {ort.__version__} cannot {what} it ({reason}); expected a graph that this "
+        "version knows: update onnxruntime or export the bundle again"
+    )

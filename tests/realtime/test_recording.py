@@ -47,7 +47,7 @@ def test_mido_reads_what_was_written(events: list[tuple[int, tuple[int, ...]]]) 
         now += gap
         track.add(message, now / (2 * TICKS_PER_BEAT))
         expected.append((now, message))
-    file = read(midi_file([track.chunk()]))
+    file = read(midi_file([track.chunk()], 120))
     written = channel_messages(file.tracks[1])
     assert written[: len(expected)] == expected
     assert all(message[0] & 0xF0 == OFF for _, message in written[len(expected) :])
@@ -64,14 +64,14 @@ def test_a_message_out_of_order_is_put_at_the_last_ones_time() -> None:
     track = Track("t", 120)
     track.add((ON, 60, 1), 1.0)
     track.add((OFF, 60, 0), 0.5)
-    assert [tick for tick, _ in channel_messages(read(midi_file([track.chunk()])).tracks[1])] == [960, 960]
+    assert [tick for tick, _ in channel_messages(read(midi_file([track.chunk()], 120)).tracks[1])] == [960, 960]
 
 
 def test_notes_that_still_sound_end_when_the_track_does() -> None:
     track = Track("t", 120)
     for message in [(ON, 60, 1), (ON | 3, 60, 1), (ON, 62, 1), (ON, 62, 0)]:
         track.add(message, 1.0)
-    ends = channel_messages(read(midi_file([track.chunk(2.0)])).tracks[1])[4:]
+    ends = channel_messages(read(midi_file([track.chunk(2.0)], 120)).tracks[1])[4:]
     assert ends == [(1920, (OFF, 60, 0)), (1920, (OFF | 3, 60, 0))]
 
 
@@ -103,6 +103,16 @@ def test_each_side_has_a_track_and_times_count_from_frame_0(path: Path, clock: O
     model, player = mido.MidiFile(path).tracks[1:]
     assert (model.name, channel_messages(model)) == (MODEL, [(0, (ON, 60, 80)), (960, (OFF, 60, 0))])
     assert (player.name, channel_messages(player)) == (PLAYER, [(480, (ON, 72, 80)), (1920, (OFF, 72, 0))])
+
+
+@pytest.mark.parametrize("message", [(0xFA,), (0xFC,), (0xF8,), (0xF2, 0, 64), (0xFF,), (0xF0, 1, 0xF7)])
+def test_what_is_no_channel_message_is_left_out(path: Path, clock: OfflineClock, message: tuple[int, ...]) -> None:
+    recording = Recording(path, clock, 120.0)
+    recording.add(PLAYER, message, 0)
+    recording.add(PLAYER, (ON, 60, 80), SECOND)
+    recording.add(PLAYER, (OFF, 60, 0), 2 * SECOND)
+    recording.save()
+    assert channel_messages(mido.MidiFile(path).tracks[2]) == [(960, (ON, 60, 80)), (1920, (OFF, 60, 0))]
 
 
 def test_it_is_saved_every_few_seconds_and_not_at_each_look(path: Path, clock: OfflineClock) -> None:
@@ -173,6 +183,11 @@ def test_what_is_not_a_file_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is not a file"):
         write_whole(tmp_path, b"")
     assert tmp_path.is_dir()
+
+
+def test_a_name_longer_than_a_file_system_takes_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be written"):
+        write_whole(tmp_path / (300 * "x"), b"")
 
 
 def test_random_bytes_survive_writing(tmp_path: Path) -> None:

@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from cgrnn_bundle.frames import Note
-from cgrnn_live.synth import SAMPLE_RATE, Synth, synthesise, write_wav
+from cgrnn_live.synth import BLOCK, SAMPLE_RATE, Synth, synthesise, write_wav
+
+
+def sound(*notes: Note) -> np.ndarray:
+    return np.concatenate(list(synthesise(notes)))
 
 
 def dominant_frequency(samples: np.ndarray) -> float:
@@ -21,7 +25,7 @@ def test_a_note_has_its_pitch(pitch: int, hertz: float) -> None:
 
 
 def test_no_notes_are_exact_silence() -> None:
-    assert not synthesise([]).any()
+    assert not sound().any()
     assert not Synth().render(5000).any()
 
 
@@ -51,13 +55,13 @@ def test_a_released_note_fades_away() -> None:
 
 
 def test_a_note_swells_within_milliseconds() -> None:
-    loudness = np.abs(synthesise([Note(84, 0.0, 0.5)])).max(axis=1)
+    loudness = np.abs(sound(Note(84, 0.0, 0.5))).max(axis=1)
     assert loudness[: SAMPLE_RATE // 4000].max() < 0.3 * loudness.max()
     assert loudness[: SAMPLE_RATE // 50].max() > 0.8 * loudness.max()
 
 
 def test_starts_and_ends_do_not_click() -> None:
-    steps = np.abs(np.diff(synthesise([Note(60, 0.0, 0.5)])[:, 0]))
+    steps = np.abs(np.diff(sound(Note(60, 0.0, 0.5))[:, 0]))
     # 262 Hz with a tine at 1,831 Hz at this loudness moves by less than 0.03 from sample to sample
     assert steps.max() < 0.05
 
@@ -82,15 +86,21 @@ def test_louder_is_louder() -> None:
 
 
 def test_a_note_begins_and_ends_at_its_seconds() -> None:
-    samples = np.abs(synthesise([Note(60, 0.5, 1.0)])).max(axis=1)
+    samples = np.abs(sound(Note(60, 0.5, 1.0))).max(axis=1)
     assert not samples[: SAMPLE_RATE // 2].any()
     assert samples[SAMPLE_RATE // 2 :][:1000].max() > 0.05
     assert samples.shape == (3 * SAMPLE_RATE,)  # with two seconds of tail
 
 
+def test_a_long_piece_comes_in_short_blocks() -> None:
+    blocks = list(synthesise([Note(60, 1.0, 1.1)]))
+    assert max(len(block) for block in blocks) <= BLOCK
+    assert sum(len(block) for block in blocks) == round(3.1 * SAMPLE_RATE)
+
+
 def test_wav_holds_the_samples(tmp_path: Path) -> None:
     samples = np.array([[0, 0.5], [-1, 1]], np.float32)
-    write_wav(tmp_path / "x.wav", samples)
+    write_wav(tmp_path / "x.wav", [samples[:1], samples[1:]])
     with wave.open(str(tmp_path / "x.wav")) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, SAMPLE_RATE)
         assert np.frombuffer(file.readframes(2), "<i2").tolist() == [0, 16384, -32767, 32767]
