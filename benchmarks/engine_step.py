@@ -6,9 +6,11 @@ Everything runs on one thread, interleaved call by call, so that a change of the
 alike. The model has the paper's sizes (128 visible, 250 hidden, 500 recurrent, MLP 400-400) and random weights: the
 cost does not depend on their values.
 
-    warm     calls back to back cold     one call every 250 ms, the caches overwritten in between, as when a DAW has
-    the machine for the rest of the frame floor    the transition's weights read once and W read twice a sweep, by
-    numpy's fastest reduction growth   resident memory gained over 10,000 steps
+- warm: calls back to back.
+- cold: one call every 250 ms, the caches overwritten in between, as when a DAW has the machine for the rest of the
+  frame.
+- floor: the transition's weights read once and W read twice a sweep, by numpy's fastest reduction.
+- growth: resident memory gained over 10,000 steps.
 """
 
 from __future__ import annotations

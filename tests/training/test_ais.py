@@ -38,13 +38,14 @@ def test_z_is_unbiased_even_with_few_temperatures():
     assert found.standard_error.item() < 0.01
 
 
-def test_a_factorised_model_is_exact_with_one_temperature():
-    """With W = 0 the base is the model up to constants: every weight is log Z itself."""
+def test_a_factorised_model_is_found_to_two_decimals():
+    """With W = 0 the chains have nothing to mix: what is left is the noise of the base's marginals."""
+    torch.manual_seed(7)
     slabs = Slabs(torch.zeros(6, 3), torch.ones(3), torch.ones(3))
     visible_bias, hidden_bias = torch.randn(4, 6), torch.zeros(4, 3)
     exact = exact_log_partition(slabs, visible_bias, hidden_bias)
     found = ais_log_partition(UnitSlabs.of(slabs), visible_bias, hidden_bias, temperatures=2000, chains=64)
-    assert found.log_z.tolist() == pytest.approx(exact.tolist(), abs=0.02)
+    assert found.log_z.tolist() == pytest.approx(exact.tolist(), abs=0.01)
 
 
 def test_chunks_cover_every_frame():

@@ -1,11 +1,14 @@
-"""The command as a user meets it: every verb has help, every mistake is one sentence and exit code 2."""
+"""The command as a user meets it: one JSON object on standard output, every mistake one sentence and exit code 2."""
 
 import json
+import math
+import subprocess
+import sys
 
 import pytest
 
 from cgrnn_train.cli import main
-from cgrnn_train.run import build, save_config, save_weights
+from cgrnn_train.run import build, save_config, save_data, save_weights
 
 
 @pytest.fixture
@@ -33,14 +36,7 @@ def run(small_run, tmp_path):
 
 @pytest.fixture
 def folder(data):
-    return data.packed.filename.parent
-
-
-@pytest.mark.parametrize("verb", ["prepare", "fit", "evaluate", "export"])
-def test_every_verb_has_help(command, verb):
-    code, output, _ = command(verb, "--help")
-    assert code == 0
-    assert "Usage" in output
+    return data.folder
 
 
 def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
@@ -51,7 +47,17 @@ def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
         (["fit", "--data", folder, "--out", tmp_path / "r", "--model", "gpt"], "expected one of cgrnn, rnn-1"),
         (["fit", "--data", folder, "--out", tmp_path / "r", "--config", tmp_path / "bad.toml"], "found 'epoch'"),
         (["fit", "--data", folder, "--out", run], "is not empty"),
+        (["fit", "--out", tmp_path / "r"], "give --data"),
+        (["fit", "--data", folder, "--out", run, "--resume", "--from", run], "leave out --from"),
+        (["fit", "--data", folder, "--out", tmp_path / "r", "--accelerator", "banana"], "accelerator 'banana'"),
+        (["fit", "--data", folder, "--out", tmp_path / "r", "--epochs", 3], "No such option"),
+        (["fit", "--data", folder, "--out", tmp_path / "bad.toml" / "r"], "bad.toml"),
+        (["fit", "--out", run, "--resume"], "give --data"),
         (["evaluate", nowhere, "--data", folder], "is not a run"),
+        (["evaluate", nowhere], "is not a run"),
+        (["evaluate", run], "give --data"),
+        (["evaluate"], "Missing argument"),
+        (["export", run, tmp_path / "b"], "give --data"),
         (["evaluate", run, "--data", folder, "--split", "tset"], "no split 'tset'"),
         (["export", nowhere, tmp_path / "b", "--data", folder], "is not a run"),
     ]
@@ -62,6 +68,7 @@ def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
         assert error.startswith("cgrnn-train: ")
         assert error.count("\n") == 1
         assert output == ""
+        assert not (tmp_path / "r").exists()
 
 
 def test_evaluate_prints_one_json_object(command, run, folder):
@@ -72,3 +79,68 @@ def test_evaluate_prints_one_json_object(command, run, folder):
     assert score["frames"] == 10
     assert score["kind"] == "AIS, 20 temperatures x 4 chains (errs high)"
     assert score["interval"][0] <= score["log_likelihood"] <= score["interval"][1]
+
+
+CONFIG = """
+[model]
+hidden = 4
+state = 4
+mlp = [4]
+[fit]
+epochs = 2
+batch_size = 3
+validation_frames = 9
+validation_temperatures = 5
+"""
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_fit_prints_one_json_object(folder, tmp_path, devices):
+    script = tmp_path / "train.py"  # a script: Lightning starts the second process by running it again
+    script.write_text("from cgrnn_train.cli import main\nif __name__ == '__main__':\n    main()\n")
+    (tmp_path / "run.toml").write_text(CONFIG)
+    options = ["--accelerator", "cpu", "--threads", "1", "--devices", str(devices), "--json"]
+    paths = ["--data", str(folder), "--out", str(tmp_path / "new"), "--config", str(tmp_path / "run.toml")]
+    done = subprocess.run(
+        [sys.executable, str(script), "fit", *paths, *options], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["validation_log_likelihood"] < 0
+    assert "Epoch 1" in done.stderr  # the progress bar
+
+
+def test_no_score_is_null(command, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("cgrnn_train.fit.fit", lambda *arguments, **options: -math.inf)
+    code, output, _ = command("fit", "--data", folder, "--out", tmp_path / "new", "--json")
+    assert code == 0
+    assert json.loads(output)["validation_log_likelihood"] is None
+
+
+def test_a_fault_is_ours_and_an_interrupt_says_how_to_go_on(command, folder, tmp_path, monkeypatch):
+    def fail(error):
+        def raising(*arguments, **options):
+            raise error
+
+        monkeypatch.setattr("cgrnn_train.fit.fit", raising)
+        return command("fit", "--data", folder, "--out", tmp_path / "new")
+
+    assert fail(KeyboardInterrupt())[::2] == (
+        130,
+        "cgrnn-train: stopped; a training run goes on with --resume from its last finished epoch\n",
+    )
+    code, _, error = fail(RuntimeError("odd\nthings"))
+    assert (code, error) == (
+        1,
+        "cgrnn-train: a fault of ours: RuntimeError: odd things (CGRNN_DEBUG=1 shows where).\n",
+    )
+    monkeypatch.setenv("CGRNN_DEBUG", "1")
+    with pytest.raises(RuntimeError, match="odd"):
+        fail(RuntimeError("odd"))
+
+
+def test_a_run_is_scored_on_its_own_data_set(command, run, data):
+    save_data(run, data)
+    code, output, _ = command("evaluate", run, "--temperatures", 5, "--chains", 2, "--frames", 4, "--json")
+    assert code == 0
+    assert json.loads(output)["frames"] == 4

@@ -234,6 +234,12 @@ def test_the_command_writes_a_set_and_tells(tmp_path: Path):
     assert "Tunes" in result.stderr
 
 
+def test_the_folder_one_stands_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    unzipped(tmp_path / "Tunes", {"a.mid": song(60, 2)})
+    monkeypatch.chdir(tmp_path / "Tunes")
+    assert prepare_midi(Path("."), tmp_path / "set", FrameSpec())["source"] == "Tunes"
+
+
 @pytest.mark.parametrize("options", [["--frame", "0"], ["--frame", "nan"], ["--rule", "none"]])
 def test_the_command_refuses_nonsense(tmp_path: Path, options: list[str]):
     result = CliRunner().invoke(app, ["midi", str(tmp_path), str(tmp_path / "set"), *options])

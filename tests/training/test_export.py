@@ -105,6 +105,13 @@ def test_refuses_when_the_conditionals_disagree(run, data, tmp_path, monkeypatch
         export(run[0], tmp_path / "bundle", data, name="small")
 
 
+def test_refuses_when_the_pitches_disagree(run, data, tmp_path, monkeypatch):
+    pitch_logits = exporting.UnitSlabs.pitch_logits
+    monkeypatch.setattr(exporting.UnitSlabs, "pitch_logits", lambda *arguments: pitch_logits(*arguments) + 0.01)
+    with pytest.raises(ExportError, match="numpy's pitch logits"):
+        export(run[0], tmp_path / "bundle", data, name="small")
+
+
 def test_refuses_metrics_that_are_none(run, data, tmp_path):
     (tmp_path / "metrics.json").write_text('[{"name": "x"}]')
     with pytest.raises(ExportError, match="list of metrics"):

@@ -1,6 +1,7 @@
 """Training runs: they learn, stop and go on exactly, share work between processes, and leave a usable folder."""
 
 import dataclasses
+import signal
 import subprocess
 import sys
 
@@ -9,12 +10,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cgrnn_bundle.frames import FrameSpec
 from cgrnn_train import fit as fitting
 from cgrnn_train.config import FitConfig, RunConfig
+from cgrnn_train.data.errors import DataError
+from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
 from cgrnn_train.data.sequences import sequences
 from cgrnn_train.evaluate import estimator, log_likelihoods
 from cgrnn_train.models.rnn import RNN, RNNConfig
-from cgrnn_train.run import RunError, load, load_cgrnn
+from cgrnn_train.run import RunError, load, load_cgrnn, open_data, save_config
+from cgrnn_train.task import CGRNNTask
 
 # Lightning's own uses of what PyTorch has since deprecated, and its advice on loggers; none of it is ours to change.
 pytestmark = pytest.mark.filterwarnings(
@@ -39,7 +44,7 @@ def longer(config, epochs):
 
 def test_a_run_learns_and_keeps_its_best_weights(data, small_run, tmp_path):
     config = longer(small_run, 40)
-    config = dataclasses.replace(config, fit=dataclasses.replace(config.fit, validation_every=20))
+    config = dataclasses.replace(config, fit=dataclasses.replace(config.fit, validation_every=20, average=0.9))
     best = run(config, data, tmp_path / "run")
     loaded, model = load(tmp_path / "run")
     assert loaded == config
@@ -61,14 +66,14 @@ def test_a_stopped_run_goes_on_exactly(data, small_run, tmp_path, monkeypatch, c
     class StoppedError(Exception):
         pass
 
-    step = fitting.CGRNNTask.training_step
+    step = CGRNNTask.training_step
 
     def stopping_step(self, batch):
         if self.global_step == 9:  # in the middle of the third epoch of four steps
             raise StoppedError
         return step(self, batch)
 
-    monkeypatch.setattr(fitting.CGRNNTask, "training_step", stopping_step)
+    monkeypatch.setattr(CGRNNTask, "training_step", stopping_step)
     with pytest.raises(StoppedError):
         run(config, data, tmp_path / "parts")
     monkeypatch.undo()
@@ -80,15 +85,29 @@ def test_a_stopped_run_goes_on_exactly(data, small_run, tmp_path, monkeypatch, c
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
+@pytest.mark.parametrize(("epochs", "every", "validated"), [(1, 5, [0]), (3, 2, [1, 2]), (4, 2, [1, 3])])
+def test_the_last_epoch_is_validated(data, small_run, tmp_path, epochs, every, validated):
+    settings = dataclasses.replace(small_run.fit, epochs=epochs, validation_every=every)
+    assert run(dataclasses.replace(small_run, fit=settings), data, tmp_path / "run") > -np.inf
+    load(tmp_path / "run")
+    rows = (tmp_path / "run" / "logs" / "metrics.csv").read_text().splitlines()
+    column, epoch = rows[0].split(",").index("validation_ll"), rows[0].split(",").index("epoch")
+    assert [int(row.split(",")[epoch]) for row in rows[1:] if row.split(",")[column]] == validated
+
+
 def test_fine_tuning_begins_with_another_runs_weights(data, small_run, tmp_path):
     still = dataclasses.replace(small_run, fit=dataclasses.replace(small_run.fit, learning_rate=1e-12, epochs=1))
     run(small_run, data, tmp_path / "first")
     run(still, data, tmp_path / "second", start=tmp_path / "first")
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
+    fewer_dropped = dataclasses.replace(still, model=dataclasses.replace(still.model, dropout=0.0, state_dropout=0.3))
+    run(fewer_dropped, data, tmp_path / "third", start=tmp_path / "first")
+    assert load(tmp_path / "third")[0].model.dropout == 0.0
     other = dataclasses.replace(small_run, model=dataclasses.replace(small_run.model, hidden=3))
     with pytest.raises(RunError, match="another \\[model\\]"):
-        run(other, data, tmp_path / "third", start=tmp_path / "first")
+        run(other, data, tmp_path / "fourth", start=tmp_path / "first")
+    assert not (tmp_path / "fourth").exists()
 
 
 def test_two_processes_share_a_run(data, small_run, tmp_path):
@@ -102,7 +121,7 @@ import torch
 if __name__ == "__main__":
     torch.set_num_threads(1)
     config = RunConfig.from_dict({small_run.to_dict()!r}, "test")
-    data = PackedFrames.open({str(data.packed.filename.parent)!r})
+    data = PackedFrames.open({str(data.folder)!r})
     fit(config, data, Path({str(tmp_path / "run")!r}), devices=2, accelerator="cpu", show_progress=False)
 """
     (tmp_path / "train.py").write_text(script)
@@ -130,11 +149,69 @@ def test_the_baseline_trains_and_is_scored_exactly(data, tmp_path):
         load_cgrnn(tmp_path / "run")
 
 
+def test_a_mistake_leaves_the_folder_alone(data, small_run, tmp_path):
+    with pytest.raises(RunError, match="accelerator 'banana'"):
+        fitting.fit(small_run, data, tmp_path / "run", accelerator="banana", show_progress=False)
+    songs = [Roll(f"song {n}", "train", data.frames(piece)) for n, piece in enumerate(data.pieces("train"))]
+    write_packed(tmp_path / "data", songs, FrameSpec(), {"source": "no other split", "licence": "CC0"})
+    with pytest.raises(DataError, match="no piece in its valid split"):
+        run(small_run, PackedFrames.open(tmp_path / "data"), tmp_path / "run")
+    with pytest.raises(RunError, match="leave out --from"):
+        run(small_run, data, tmp_path / "run", resume=True, start=tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_knows_its_data_set(data, small_run, tmp_path):
+    songs = [Roll(piece.name, piece.split, data.frames(piece)) for piece in data.pieces()]
+    meta = {"source": "a copy", "licence": "CC0"}
+    write_packed(tmp_path / "data", songs, FrameSpec(), meta)
+    own, folder = PackedFrames.open(tmp_path / "data"), tmp_path / "run"
+    run(longer(small_run, 1), own, folder)
+    assert open_data(folder).folder == tmp_path / "data"
+    assert open_data(folder, data.folder).folder == data.folder
+    with pytest.raises(RunError, match="begun with the data set .*data; resume it with that"):
+        run(longer(small_run, 1), data, folder, resume=True)
+    write_packed(tmp_path / "data", songs[:-1], FrameSpec(), meta)
+    with pytest.raises(RunError, match="has changed since .* give --data"):
+        open_data(folder)
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(RunError, match="is no longer a data set; give --data"):
+        open_data(folder)
+    (folder / "data.json").write_text("[]")
+    with pytest.raises(RunError, match="delete it and give --data"):
+        open_data(folder)
+    (folder / "data.json").unlink()  # as in runs of earlier versions
+    with pytest.raises(RunError, match="does not say what it was trained on .* give --data"):
+        open_data(folder)
+    run(longer(small_run, 1), data, folder, resume=True)
+
+
+def test_ctrl_c_is_an_interrupt(data, small_run, tmp_path, monkeypatch):
+    def interrupted_step(self, batch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CGRNNTask, "training_step", interrupted_step)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(small_run, data, tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning leaves it ignored
+
+
+def test_the_baseline_takes_a_piece_of_one_frame():
+    model = RNN(RNNConfig(state=4))
+    one = torch.zeros(2, 1, 128)
+    assert torch.equal(model(one), model(torch.zeros(2, 3, 128))[:, :1])
+    model.log_likelihood(one).sum().backward()
+    assert model.initial_state.grad is not None
+
+
 def test_folders_that_cannot_be_used(data, small_run, tmp_path):
     folder = tmp_path / "run"
     with pytest.raises(RunError, match="is not a run"):
         run(small_run, data, folder, resume=True)
-    fitting.save_config(folder, small_run, "a command")
+    save_config(folder, small_run, "a command")
     with pytest.raises(RunError, match="not empty"):
         run(small_run, data, folder)
     with pytest.raises(RunError, match="no finished epoch"):

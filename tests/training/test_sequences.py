@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cgrnn_train.data.sequences import TrainingBatches, cut
+from cgrnn_train.data.errors import DataError
+from cgrnn_train.data.sequences import TrainingBatches, cut, mean_frame, sequences
 
 
 def frames_seen(batches):
@@ -46,7 +47,25 @@ def test_epochs_differ_and_repeat(data):
     assert order(0) != order(1)
 
 
-@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("world", [2, 3, 5])
+def test_every_process_count_sees_every_training_frame(data, world):
+    """12 sequences for 5 processes: the three with two take one twice, its rows still theirs alone."""
+    parts = [TrainingBatches(data, batch_size=2, longest=50, rank=rank, world=world) for rank in range(world)]
+    expected = {row for piece in data.pieces("train") for row in range(piece.offset, piece.offset + piece.length)}
+    assert set(torch.cat([frames_seen(part) for part in parts]).tolist()) == expected
+
+
+def test_there_must_be_a_sequence_for_each_process(data):
+    with pytest.raises(DataError, match="found 12 training sequences for 13 processes"):
+        TrainingBatches(data, batch_size=2, longest=50, rank=0, world=13)
+
+
+def test_the_mean_frame_is_that_of_the_training_split(data):
+    train = torch.cat(sequences(data, "train"))
+    assert torch.allclose(mean_frame(data), (train.sum(0) + 0.05) / (len(train) + 0.1))
+
+
+@pytest.mark.parametrize("world", [2, 3, 5])
 def test_processes_share_the_sequences_and_take_the_same_steps(data, world):
     parts = [TrainingBatches(data, batch_size=2, longest=50, rank=rank, world=world) for rank in range(world)]
     assert len({len(part) for part in parts}) == 1

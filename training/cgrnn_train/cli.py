@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,28 +23,46 @@ app = typer.Typer(
 app.add_typer(prepare_app, name="prepare")
 
 
+DONE, OUR_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Data = Annotated[
+    Path | None, typer.Option(metavar="DATA", help="The data set. By default the one that the run was trained on.")
+]
+Threads = Annotated[int, typer.Option(min=0, metavar="N", help="Threads of each process; 0: all cores.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
+
+
 @app.command()
 def fit(
-    data: Annotated[Path, typer.Option(help="A data set made by 'prepare'.")],
-    out: Annotated[Path, typer.Option(help="The run folder to write.")],
-    model: Annotated[str | None, typer.Option(help="The system: cgrnn or rnn-1. Default: the configuration's.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file with system, [model] and [fit].")] = None,
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run folder to write.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="A data set made by `prepare`. With --resume, by default the run's own."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="The configuration: system, [model] and [fit].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="cgrnn|rnn-1", help="The system. By default the configuration's.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Begin with the weights of this finished run: fine-tuning.")
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the weights of this finished run: fine-tuning."),
     ] = None,
-    devices: Annotated[int, typer.Option(min=1, help="Processes that share the training sequences.")] = 1,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="Threads of each process; 0: all cores.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    devices: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the training sequences.")] = 1,
+    accelerator: Annotated[str, typer.Option(metavar="auto|cpu|gpu", help="What to train on.")] = "auto",
+    threads: Threads = 0,
+    as_json: Json = False,
 ) -> None:
     """Train a system; stop it with Ctrl-C and continue it with --resume."""
     import torch
+    from lightning.pytorch.utilities import rank_zero_only
 
     from cgrnn_train.config import RunConfig
-    from cgrnn_train.data.packed import PackedFrames
     from cgrnn_train.fit import fit as run_fit
-    from cgrnn_train.run import read_config
+    from cgrnn_train.run import RunError, open_data, read_config
 
     if threads:
         torch.set_num_threads(threads)
@@ -52,9 +72,11 @@ def fit(
         settings = read_config(out)
     else:
         settings = RunConfig.from_dict({}, "defaults", model)
+    if data is None and not resume:
+        raise RunError("found no data set to train on; give --data, made by 'cgrnn-train prepare'")
     best = run_fit(
         settings,
-        PackedFrames.open(data),
+        open_data(out, data),
         out,
         resume=resume,
         start=start,
@@ -62,39 +84,45 @@ def fit(
         accelerator=accelerator,
         command=shlex.join(["cgrnn-train", *sys.argv[1:]]),
     )
+    rank_zero_only(_tell_result)(out, best, as_json)  # once, however many --devices
+
+
+def _tell_result(out: Path, best: float, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"run": str(out), "validation_log_likelihood": best}))
+        score = best if math.isfinite(best) else None
+        print(json.dumps({"run": str(out), "validation_log_likelihood": score}))
     else:
         print(f"{out}: best validation log-likelihood {best:.3f} nats a frame", file=sys.stderr)
 
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    data: Annotated[Path, typer.Option(help="The data set to score on.")],
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
-    temperatures: Annotated[int, typer.Option(min=1, help="Of AIS.")] = 1000,
-    chains: Annotated[int, typer.Option(min=2, help="Of AIS, a frame.")] = 64,
-    chunk: Annotated[int, typer.Option(min=1, help="Frames annealed together: bounds the memory.")] = 64,
-    frames: Annotated[int | None, typer.Option(min=1, help="Score a random choice of so many frames.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the estimate.")] = 0,
-    threads: Annotated[int, typer.Option(min=0, help="Threads; 0: all cores.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    run: Run,
+    data: Data = None,
+    split: Annotated[str, typer.Option(metavar="train|valid|test", help="Which pieces to score.")] = "test",
+    temperatures: Annotated[int, typer.Option(min=1, metavar="N", help="Temperatures of AIS.")] = 1000,
+    chains: Annotated[int, typer.Option(min=2, metavar="N", help="Chains of AIS, a frame.")] = 64,
+    chunk: Annotated[int, typer.Option(min=1, metavar="N", help="Frames annealed together: bounds the memory.")] = 64,
+    frames: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Score a random choice of so many frames. By default all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of that choice and of the estimate.")] = 0,
+    threads: Threads = 0,
+    as_json: Json = False,
 ) -> None:
     """Estimate a run's log-likelihood, nats a frame, over all frames of all sequences, the first included."""
     import torch
     from rich.console import Console
     from rich.progress import Progress
 
-    from cgrnn_train.data.packed import PackedFrames
     from cgrnn_train.data.sequences import sequences
     from cgrnn_train.evaluate import estimator, log_likelihoods
-    from cgrnn_train.run import load
+    from cgrnn_train.run import load, open_data
 
     if threads:
         torch.set_num_threads(threads)
     _, model = load(run)
-    pieces = sequences(PackedFrames.open(data), split)
+    pieces = sequences(open_data(run, data), split)
     with Progress(console=Console(stderr=True)) as bar:
         total = min(sum(len(piece) for piece in pieces), frames or sys.maxsize)
         task = bar.add_task(f"AIS over {total} frames", total=total)
@@ -123,23 +151,27 @@ def evaluate(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder of a CGRNN.")],
-    bundle: Annotated[Path, typer.Argument(help="The bundle to write: a folder, or a .zip.")],
-    data: Annotated[Path, typer.Option(help="The data set it was trained on: its frame, licence and range go along.")],
-    name: Annotated[str | None, typer.Option(help="The bundle's name. Default: the bundle's file name.")] = None,
-    metrics: Annotated[Path | None, typer.Option(help="A JSON list of metrics for the manifest.")] = None,
-    card: Annotated[Path | None, typer.Option(help="A model card in Markdown to ship as README.md.")] = None,
-    temperature: Annotated[float, typer.Option(help="Default sampling temperature.")] = 1.0,
-    gibbs: Annotated[int, typer.Option(min=1, help="Default Gibbs sweeps a frame.")] = 25,
+    run: Run,
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to write: a folder, or a .zip.")],
+    data: Data = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The bundle's name. By default that of its file.")
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="A list of metrics for the manifest.")
+    ] = None,
+    card: Annotated[Path | None, typer.Option(metavar="FILE.md", help="A model card to ship as README.md.")] = None,
+    temperature: Annotated[float, typer.Option(metavar="X", help="The bundle's sampling temperature.")] = 1.0,
+    gibbs: Annotated[int, typer.Option(min=1, metavar="K", help="The bundle's Gibbs sweeps a frame.")] = 25,
 ) -> None:
     """Write a run as a bundle; refuses unless PyTorch, ONNX Runtime and numpy agree."""
-    from cgrnn_train.data.packed import PackedFrames
     from cgrnn_train.export import export as write_bundle
+    from cgrnn_train.run import open_data
 
     write_bundle(
         run,
         bundle,
-        PackedFrames.open(data),
+        open_data(run, data),
         name=name or bundle.stem,
         metrics=metrics,
         card=card,
@@ -150,18 +182,30 @@ def export(
 
 
 def main() -> None:
-    """Run the command; a foreseen error is one sentence on standard error and exit code 2."""
+    """Run the command; exit with 0 done, 1 a fault of ours, 2 what the caller can mend, or 130 interrupted."""
     from cgrnn_bundle.errors import BundleError
-    from cgrnn_train.config import ConfigError
     from cgrnn_train.data.errors import DataError
     from cgrnn_train.export import ExportError
+    from cgrnn_train.ranges import ConfigError
     from cgrnn_train.run import RunError
 
     try:
-        app()
-    except (BundleError, ConfigError, DataError, ExportError, RunError) as error:
-        print(f"cgrnn-train: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("cgrnn-train: stopped; a training run goes on with --resume", file=sys.stderr)
-        sys.exit(130)
+        code = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):  # some versions of Typer return the exit code instead
+        code = INTERRUPTED
+    except (BundleError, ConfigError, DataError, ExportError, RunError, OSError) as error:
+        _fail(str(error), USAGE)
+    except Exception as error:
+        if os.environ.get("CGRNN_DEBUG") == "1":
+            raise
+        if explain := getattr(error, "format_message", None):  # Typer's own; their class moved between its versions
+            _fail(f"{explain()} Try --help.", USAGE)
+        _fail(f"a fault of ours: {type(error).__name__}: {error} (CGRNN_DEBUG=1 shows where).", OUR_FAULT)
+    if code == INTERRUPTED:
+        _fail("stopped; a training run goes on with --resume from its last finished epoch", INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"cgrnn-train: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

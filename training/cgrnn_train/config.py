@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.models.cgrnn import CGRNNConfig
 from cgrnn_train.models.rnn import RNNConfig
+from cgrnn_train.ranges import BELOW_ONE, COUNT, NOT_NEGATIVE, POSITIVE, SEMITONES, SHARE, ConfigError, check_ranges
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,10 +19,6 @@ else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports] # installed where it is needed
 
 SYSTEMS: dict[str, type[CGRNNConfig] | type[RNNConfig]] = {"cgrnn": CGRNNConfig, "rnn-1": RNNConfig}
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used: the key found, what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,8 @@ class FitConfig:
         average: decay of the exponential moving average of the weights, which validation and the result use; 0: none.
         uniform_init: draw all parameters but the visible bias from U(±this), as the paper did; 0: the defaults.
         seed: of weights, order, dropout and chains.
-        validation_every: epochs between validations.
-        validation_frames: validation frames whose log Z is estimated.
+        validation_every: epochs between validations; the last epoch is always validated.
+        validation_frames: validation frames whose log Z is estimated, out of the first 1,024 of each piece.
         validation_temperatures: of that AIS estimate.
         validation_chains: of that AIS estimate.
     """
@@ -69,6 +67,29 @@ class FitConfig:
     validation_temperatures: int = 100
     validation_chains: int = 8
 
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` on a value that no run can have."""
+        check_ranges(
+            self,
+            epochs=COUNT,
+            batch_size=COUNT,
+            sequence_frames=COUNT,
+            transpose=SEMITONES,
+            learning_rate=POSITIVE,
+            weight_learning_rate=NOT_NEGATIVE,
+            weight_decay=NOT_NEGATIVE,
+            decay_from=SHARE,
+            clip=NOT_NEGATIVE,
+            sweeps=COUNT,
+            average=BELOW_ONE,
+            uniform_init=NOT_NEGATIVE,
+            seed=NOT_NEGATIVE,
+            validation_every=COUNT,
+            validation_frames=COUNT,
+            validation_temperatures=COUNT,
+            validation_chains=COUNT,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
@@ -77,6 +98,13 @@ class RunConfig:
     system: str = "cgrnn"
     model: CGRNNConfig | RNNConfig = field(default_factory=CGRNNConfig)
     fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` unless the model sees frames as data sets hold them."""
+        if self.model.visible != PITCHES:
+            raise ConfigError(
+                f"[model] visible: found {self.model.visible}; expected {PITCHES}, the pitches of a frame"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` takes them."""
@@ -87,19 +115,22 @@ class RunConfig:
         """Build from parsed TOML or JSON; ``system`` overrides the file's.
 
         Raises:
-            ConfigError: an unknown table, key or system, or a value of the wrong type; ``where`` names the file.
+            ConfigError: an unknown table, key or system, or a value of the wrong type or out of range; ``where`` names
+                the file.
         """
+        _check_table(values, where)
         unknown = set(values) - {"system", "model", "fit"}
         if unknown:
             raise ConfigError(f"{where}: found '{min(unknown)}'; expected only system, [model] and [fit]")
         system = system or values.get("system", "cgrnn")
-        if system not in SYSTEMS:
+        if not isinstance(system, str) or system not in SYSTEMS:
             raise ConfigError(f"{where}: found the system {system!r}; expected one of {', '.join(SYSTEMS)}")
-        return cls(
-            system,
-            _build(SYSTEMS[system], values.get("model", {}), f"{where} [model]"),
-            _build(FitConfig, values.get("fit", {}), f"{where} [fit]"),
-        )
+        model = _build(SYSTEMS[system], values.get("model", {}), f"{where} [model]")
+        fit = _build(FitConfig, values.get("fit", {}), f"{where} [fit]")
+        try:
+            return cls(system, model, fit)
+        except ConfigError as error:
+            raise ConfigError(f"{where} {error}") from None
 
     @classmethod
     def read(cls, path: Path, system: str | None = None) -> RunConfig:
@@ -116,12 +147,22 @@ class RunConfig:
 
 
 def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
-    """Make dataclass ``kind`` of ``values``, checking names and types."""
+    """Make dataclass ``kind`` of ``values``, checking names, types and ranges."""
+    _check_table(values, where)
     hints = get_type_hints(kind)
     unknown = set(values) - set(hints)
     if unknown:
         raise ConfigError(f"{where}: found '{min(unknown)}'; expected one of {', '.join(hints)}")
-    return kind(**{key: _checked(hints[key], value, f"{where} {key}") for key, value in values.items()})
+    fields = {key: _checked(hints[key], value, f"{where} {key}") for key, value in values.items()}
+    try:
+        return kind(**fields)
+    except ConfigError as error:
+        raise ConfigError(f"{where} {error}") from None
+
+
+def _check_table(values: object, where: str) -> None:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: found {values!r}; expected a table of keys and values")
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:
@@ -135,7 +176,6 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         return tuple(value)
     if hint is float and type(value) is int:
         value = float(value)
-    if type(value) is not hint or value < 0:
-        kind = "a whole number" if hint is int else "a number"
-        raise ConfigError(f"{where}: found {value!r}; expected {kind}, not negative")
+    if type(value) is not hint:
+        raise ConfigError(f"{where}: found {value!r}; expected {'a whole number' if hint is int else 'a number'}")
     return value

@@ -57,8 +57,9 @@ class FrameScores:
         """The mean with its bootstrap interval by sequence."""
         values = self.log_likelihood.double().numpy()
         owner = self.sequence.numpy()
-        sums = np.bincount(owner, values)
         counts = np.bincount(owner)
+        scored = counts > 0  # with a limit, some sequences have no frame among those scored
+        sums, counts = np.bincount(owner, values)[scored], counts[scored]
         pick = np.random.default_rng(seed).integers(0, len(sums), (resamples, len(sums)))
         means = sums[pick].sum(1) / counts[pick].sum(1)
         low, high = np.percentile(means, [2.5, 97.5])
@@ -98,23 +99,36 @@ def log_likelihoods(
     owner = torch.cat([torch.full((len(piece),), index) for index, piece in enumerate(pieces)])
     generator = torch.Generator().manual_seed(seed)
     pick = torch.randperm(len(owner), generator=generator)[:limit].sort().values
+    owner = owner[pick]
+    rows = _rows_in_pieces(pieces, pick, owner)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         if isinstance(model, RNN):
-            values = torch.cat([model.log_likelihood(piece[None].to(device))[0].cpu() for piece in pieces])[
-                pick
-            ].double()
-            scores = FrameScores(values, torch.zeros_like(values), torch.ones_like(values), owner[pick])
+            values = torch.cat(
+                [
+                    model.log_likelihood(piece[None].to(device))[0].cpu()[own].double()
+                    for piece, own in zip(pieces, rows, strict=True)
+                    if len(own)
+                ]
+            )
+            scores = FrameScores(values, torch.zeros_like(values), torch.ones_like(values), owner)
         else:
-            scores = _cgrnn_scores(model, pieces, pick, owner[pick], temperatures, chains, chunk, progress)
+            scores = _cgrnn_scores(model, pieces, rows, owner, temperatures, chains, chunk, progress)
     model.train(was_training)
     return scores
+
+
+def _rows_in_pieces(pieces: list[Tensor], pick: Tensor, owner: Tensor) -> tuple[Tensor, ...]:
+    """The frames of each piece that are among ``pick``, which counts the frames of all pieces and is in order."""
+    lengths = torch.tensor([len(piece) for piece in pieces])
+    first = lengths.cumsum(0) - lengths
+    return (pick - first[owner]).split(torch.bincount(owner, minlength=len(pieces)).tolist())
 
 
 def _cgrnn_scores(
     model: CGRNN,
     pieces: list[Tensor],
-    pick: Tensor,
+    rows: tuple[Tensor, ...],
     owner: Tensor,
     temperatures: int,
     chains: int,
@@ -122,10 +136,14 @@ def _cgrnn_scores(
     progress: Callable[[int], None],
 ) -> FrameScores:
     device = next(model.parameters()).device
-    conditionals = [model(piece[None].to(device)) for piece in pieces]
-    visible_bias = torch.cat([c.visible_bias[0] for c in conditionals])[pick.to(device)]
-    hidden_bias = torch.cat([c.hidden_bias[0] for c in conditionals])[pick.to(device)]
-    frames = torch.cat(pieces)[pick].to(device)
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for piece, own in zip(pieces, rows, strict=True):
+        if len(own) or model.has_sampled_feed:  # which draws for every piece, so that `limit` does not change the draws
+            frames = piece.to(device)
+            visible, hidden = model(frames[None])
+            own = own.to(device)
+            parts.append((frames[own], visible[0, own], hidden[0, own]))
+    frames, visible_bias, hidden_bias = (torch.cat(part) for part in zip(*parts, strict=True))
     slabs = model.rbm.slabs()
     partition = ais_log_partition(
         UnitSlabs.of(slabs),
@@ -147,6 +165,6 @@ def estimator(model: CGRNN | RNN, temperatures: int, chains: int) -> str:
     if isinstance(model, RNN):
         return "exact"
     kind = f"AIS, {temperatures:,} temperatures x {chains} chains (errs high)"
-    if model.config.feed == "sampled" and model.config.mode != "D":
+    if model.has_sampled_feed:
         kind += ", one sample of the latent path"
     return kind

@@ -2,7 +2,8 @@
 PyTorch.
 
 The exporter refuses to write unless ONNX Runtime follows PyTorch's own transition over 100 fed-back steps, and
-numpy's conditionals (those of the instrument's sampler, written out here once more) agree with PyTorch's.
+numpy's conditionals (those of the instrument's sampler, written out here once more: of spikes, of slabs in their mean
+feed, and of pitches) agree with PyTorch's.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def export(
         "initial_hidden_bias": _array(hidden_bias[0]),
     }
     arrays |= record_probe(execute, arrays["initial_state"], sizes, probe)
-    pitches = np.flatnonzero(np.bitwise_or.reduce(np.unpackbits(data.packed[:], axis=1), axis=0))
+    pitches = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(data.packed, axis=0)))
     manifest = Manifest(
         name=name,
         frame=data.spec,
@@ -195,6 +196,8 @@ def check_agreement(model: CGRNN, execute: Callable[[Row, Row, Row], tuple[Row, 
             drive, logits = UnitSlabs.of(slabs).spike_logits(frames[0, step], hidden_bias[step])
             feed = torch.sigmoid(logits) * drive * slabs.precision.rsqrt()
             _check_conditionals(slabs, frames[0, step], hidden_bias[step], _array(logits), _array(feed))
+            pitch_logits = UnitSlabs.of(slabs).pitch_logits(feed * slabs.precision.sqrt(), visible_bias[step])
+            _check_pitches(slabs, _array(feed), visible_bias[step], _array(pitch_logits))
             state, visible, hidden = execute(_array(frames[:, step]), _array(feed[None]), state)
             for what, found, expected in (
                 ("state", state, states),
@@ -211,6 +214,12 @@ def _check_conditionals(slabs: Any, frame: Tensor, hidden_bias: Tensor, logits: 
     eta = drive**2 / (2 * precision) + mean * drive + _array(hidden_bias)
     _compare("numpy's spike logits", logits, eta)
     _compare("numpy's mean feed", feed, (mean + drive / precision) / (1 + np.exp(-eta)))
+
+
+def _check_pitches(slabs: Any, feed: Row, visible_bias: Tensor, logits: Row) -> None:
+    """Numpy's logits of p(v | s, h) at s∘h = ``feed``, as FORMAT.md gives them, against PyTorch's unit-slab form."""
+    weight = _array(slabs.weight).astype(np.float64)
+    _compare("numpy's pitch logits", logits, weight @ feed + _array(visible_bias))
 
 
 def _compare(what: str, found: NDArray[Any], expected: NDArray[Any]) -> None:

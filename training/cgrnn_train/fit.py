@@ -1,185 +1,44 @@
 """Training: persistent chains, one Lightning module a system, selection by a likelihood on validation frames.
 
-A run folder holds `config.json`, `logs/` (metrics.csv, TensorBoard's events), `checkpoints/last.ckpt` and, once
-validated, `model.safetensors`: the weights with the best validation likelihood so far. Everything random in an epoch
-is a function of (seed, epoch, process), so a run that is stopped anywhere and resumed ends with the weights of one
-that never was.
+A run folder holds `config.json`, `command.txt`, `data.json` (what it is trained on), `logs/` (metrics.csv,
+TensorBoard's events), `checkpoints/last.ckpt` and, once validated, `model.safetensors`: the weights with the best
+validation likelihood so far.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import sys
 import warnings
 from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
-from torch.utils.data import DataLoader
 
-from cgrnn_train.chains import Chains
-from cgrnn_train.config import FitConfig, RunConfig
+from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import PackedFrames
-from cgrnn_train.data.sequences import Batch, TrainingBatches, sequences
-from cgrnn_train.evaluate import log_likelihoods
-from cgrnn_train.models.cgrnn import CGRNN, Conditionals
+from cgrnn_train.data.sequences import mean_frame, pieces_of
+from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.rnn import RNN
-from cgrnn_train.run import RunError, build, load, read_config, save_config, save_weights
+from cgrnn_train.run import (
+    RunError,
+    build,
+    load_weights,
+    read_config,
+    save_config,
+    save_data,
+    trained_on,
+)
+from cgrnn_train.task import CGRNNTask, RNNTask
 
 LAST = "last"
 """Name of the one checkpoint kept: the end of the last whole epoch."""
-
-
-class Task(L.LightningModule):
-    """What all systems share: data, optimiser, seeds and validation.
-
-    Args:
-        model: the system.
-        config: the run.
-        data: the prepared data set.
-        folder: where the best weights go.
-    """
-
-    def __init__(self, model: CGRNN | RNN, config: RunConfig, data: PackedFrames, folder: Path) -> None:
-        super().__init__()
-        self.model = model
-        self.settings: FitConfig = config.fit
-        self.frames = data
-        self.folder = folder
-        self.best = -float("inf")
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Whole batches, made by the data set itself."""
-        fit = self.settings
-        self.batches = TrainingBatches(
-            self.frames,
-            batch_size=fit.batch_size,
-            longest=fit.sequence_frames,
-            transpose=fit.transpose,
-            seed=fit.seed,
-            rank=self.global_rank,
-            world=self.trainer.world_size,
-        )
-        return DataLoader(self.batches, batch_size=None)
-
-    def val_dataloader(self) -> DataLoader[int]:
-        """One step: the estimate takes the sequences together."""
-        return DataLoader(cast(Any, [0]), batch_size=None)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam or SGD; W and α of a C-ssRBM have a rate of their own."""
-        fit = self.settings
-        slow = [self.model.rbm.weight, self.model.rbm.raw_precision] if isinstance(self.model, CGRNN) else []
-        names = {id(parameter) for parameter in slow}
-        groups = [
-            {"params": [p for p in self.model.parameters() if id(p) not in names], "lr": fit.learning_rate},
-            {"params": slow, "lr": fit.weight_learning_rate or fit.learning_rate},
-        ]
-        for group in groups:
-            group["full_rate"] = group["lr"]
-        if fit.optimizer == "sgd":
-            return torch.optim.SGD(groups, weight_decay=fit.weight_decay)
-        return torch.optim.AdamW(groups, weight_decay=fit.weight_decay, betas=(0.9, 0.99))
-
-    def on_train_epoch_start(self) -> None:
-        """Order the epoch's batches and set its learning rates."""
-        fit = self.settings
-        self.batches.epoch = self.current_epoch
-        progress = self.current_epoch / fit.epochs
-        share = min(1.0, (1 - progress) / (1 - fit.decay_from)) if fit.decay_from < 1 else 1.0
-        optimizer = cast(torch.optim.Optimizer, self.optimizers())
-        for group in optimizer.param_groups:
-            group["lr"] = share * group["full_rate"]
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed the epoch at its first batch: before that, a resumed run has made fewer iterators than a whole one."""
-        if batch_idx == 0:
-            torch.manual_seed((self.settings.seed * 1_000_003 + self.current_epoch) * 1_009 + self.global_rank)
-
-    def validation_step(self, batch: int) -> None:
-        """Log the likelihood of some validation frames and keep the weights if it is the best so far."""
-        fit = self.settings
-        scores = log_likelihoods(
-            self.model,
-            sequences(self.frames, "valid", 1024),
-            temperatures=fit.validation_temperatures,
-            chains=fit.validation_chains,
-            limit=fit.validation_frames,
-        )
-        value = float(scores.log_likelihood.mean())
-        self.log("validation_ll", value, prog_bar=True, batch_size=1, rank_zero_only=True)
-        if value > self.best and not self.trainer.sanity_checking:
-            self.best = value
-            if self.trainer.is_global_zero:
-                save_weights(self.folder, self.model)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what the weights do not hold."""
-        checkpoint["best"] = self.best
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it back."""
-        self.best = checkpoint["best"]
-
-
-class RNNTask(Task):
-    """Maximum likelihood."""
-
-    model: RNN
-
-    def training_step(self, batch: Batch) -> Tensor:
-        """Mean negative log-likelihood, nats a frame."""
-        loss = -self.model.log_likelihood(batch.frames)[batch.mask].mean()
-        self.log("loss", loss, prog_bar=True, batch_size=len(batch.frames))
-        return loss
-
-
-class CGRNNTask(Task):
-    """Contrastive training with the chains of `Chains` (or, as the paper did, CD-k)."""
-
-    model: CGRNN
-
-    def __init__(self, model: CGRNN, config: RunConfig, data: PackedFrames, folder: Path) -> None:
-        super().__init__(model, config, data, folder)
-        self.chains = Chains(torch.from_numpy(data.packed.copy()))
-
-    def training_step(self, batch: Batch) -> Tensor:
-        """F(data) − F(fantasy), whose gradient is the likelihood's; its value says nothing of the likelihood."""
-        fit = self.settings
-        visible_bias, hidden_bias = self.model(batch.frames)
-        conditionals = Conditionals(visible_bias[batch.mask], hidden_bias[batch.mask])
-        frames = batch.frames[batch.mask]
-        persists = fit.chains == "persistent"
-        start = self.chains.read(batch.rows, batch.shift) if persists else frames
-        fantasy = self.model.gibbs(start, conditionals, fit.sweeps)
-        if persists:
-            self.chains.write(batch.rows, batch.shift, fantasy)
-        loss = self.model.contrast(frames, fantasy, conditionals).mean()
-        self.log("contrast", loss, prog_bar=True, batch_size=len(batch.frames))
-        return loss
-
-    def on_train_epoch_end(self) -> None:
-        """Give every process every chain, so that any of them can save all."""
-        if self.trainer.world_size > 1:
-            mine = torch.zeros_like(self.chains.packed)
-            rows = self.batches.owned_rows()
-            mine[rows] = self.chains.packed[rows]
-            total = self.all_gather(mine.to(self.device))
-            assert isinstance(total, Tensor)
-            self.chains.packed = total.sum(0, dtype=torch.uint8).cpu()  # disjoint rows: a union
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the chains."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["chains"] = self.chains.packed
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take them back."""
-        super().on_load_checkpoint(checkpoint)
-        self.chains.packed = checkpoint["chains"]
 
 
 def fit(
@@ -194,11 +53,11 @@ def fit(
     show_progress: bool = True,
     command: str = "",
 ) -> float:
-    """Train, writing into ``folder``; returns the best validation likelihood, nats a frame.
+    """Train, writing into ``folder``; returns the best validation likelihood, nats a frame (−∞ if none is a number).
 
     Args:
         config: the run; with ``resume`` it must be the one in ``folder``.
-        data: the prepared data set.
+        data: the prepared data set; with ``resume`` the one that the run was begun with.
         folder: the run folder, new unless ``resume``.
         resume: go on from the folder's last checkpoint.
         start: a finished run of the same architecture whose weights to begin with: fine-tuning.
@@ -208,45 +67,70 @@ def fit(
         command: the command line, kept in the folder as `command.txt`.
 
     Raises:
-        RunError: the folder is in use, there is nothing to resume, or ``start`` is another architecture's.
+        RunError: the folder is in use, there is nothing to resume, ``start`` is another architecture's, or the machine
+            has no such accelerator. The folder is as it was.
+        DataError: the data set has no training or no validation piece.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed from its last whole epoch.
     """
-    checkpoints = folder / "checkpoints"
-    last = _checkpoint_to_resume(folder, checkpoints, config) if resume else None
-    if not resume:
-        _claim(folder, config, command)
+    last = None
+    if resume:
+        if start is not None:
+            raise RunError("found --resume with --from; a resumed run goes on with its own weights: leave out --from")
+        last = _checkpoint_to_resume(folder, config, data)
+    for split in ("train", "valid"):
+        pieces_of(data, split)
     L.seed_everything(config.fit.seed, verbose=False)
-    model = _initialised(config, data) if start is None else _trained(config, start)
+    model = _initialised(config, data) if start is None else _fine_tuned(config, start)
     task = (CGRNNTask if isinstance(model, CGRNN) else RNNTask)(cast(Any, model), config, data, folder)
-    fit_config = config.fit
-    callbacks: list[Callback] = [
-        ModelCheckpoint(checkpoints, LAST, save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True)
-    ]
-    if fit_config.average:
-        callbacks.append(EMAWeightAveraging(decay=fit_config.average))
-    if show_progress:
-        callbacks.append(TQDMProgressBar(refresh_rate=5))
-    trainer = L.Trainer(
-        max_epochs=fit_config.epochs,
-        accelerator=accelerator,
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-        gradient_clip_val=fit_config.clip or None,
-        check_val_every_n_epoch=fit_config.validation_every,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        log_every_n_steps=20,
-        callbacks=callbacks,
-        logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(folder, "logs", "")],
-        enable_progress_bar=show_progress,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
-    with warnings.catch_warnings():
+    trainer = _trainer(config, folder, devices, accelerator, show_progress)
+    if not resume:
+        _claim(folder, config, data, command)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):  # where Lightning would draw its bar
         # Batches are made in this process: they take microseconds, and workers would multiply the memory map's pages.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
-        trainer.fit(task, ckpt_path=last, weights_only=False)
+        try:
+            trainer.fit(task, ckpt_path=last, weights_only=False)
+        except SystemExit:  # Lightning's answer to Ctrl-C
+            if not trainer.interrupted:
+                raise
+    if trainer.interrupted:
+        raise KeyboardInterrupt
     return task.best
+
+
+def _trainer(config: RunConfig, folder: Path, devices: int, accelerator: str, show_progress: bool) -> L.Trainer:
+    """Lightning's trainer for the run; it writes nothing yet."""
+    settings = config.fit
+    callbacks: list[Callback] = [
+        ModelCheckpoint(
+            folder / "checkpoints", LAST, save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
+        )
+    ]
+    if settings.average:
+        callbacks.append(EMAWeightAveraging(decay=settings.average))
+    if show_progress:
+        callbacks.append(TQDMProgressBar(refresh_rate=5))
+    try:
+        return L.Trainer(
+            max_epochs=settings.epochs,
+            accelerator=accelerator,
+            devices=devices,
+            strategy="ddp" if devices > 1 else "auto",
+            gradient_clip_val=settings.clip or None,
+            check_val_every_n_epoch=settings.validation_every,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            log_every_n_steps=20,
+            callbacks=callbacks,
+            logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(folder, "logs", "")],
+            enable_progress_bar=show_progress,
+            enable_model_summary=False,
+            default_root_dir=folder,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"cannot train on {devices} of accelerator {accelerator!r} here: {reason}") from None
 
 
 def _initialised(config: RunConfig, data: PackedFrames) -> CGRNN | RNN:
@@ -257,32 +141,36 @@ def _initialised(config: RunConfig, data: PackedFrames) -> CGRNN | RNN:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.uniform_(-scale, scale)
-    pieces = sequences(data, "train")
-    count = sum(len(piece) for piece in pieces)
-    mean = (torch.stack([piece.sum(0) for piece in pieces]).sum(0) + 0.05) / (count + 0.1)
-    (model.rbm if isinstance(model, CGRNN) else model).start_from(mean)
+    (model.rbm if isinstance(model, CGRNN) else model).start_from(mean_frame(data))
     return model
 
 
-def _trained(config: RunConfig, start: Path) -> CGRNN | RNN:
-    """The model of a finished run, to go on with."""
-    found, model = load(start)
-    if found.model != config.model:
-        raise RunError(f"{start} has another [model] than the configuration; give them the same")
-    return model.train()
+def _fine_tuned(config: RunConfig, start: Path) -> CGRNN | RNN:
+    """A model with the weights of a finished run, to go on with; only the dropouts may be others."""
+    found = read_config(start).model
+    wanted = dataclasses.replace(config.model, dropout=found.dropout, state_dropout=found.state_dropout)
+    if found != wanted:
+        raise RunError(f"{start} has another [model] than the configuration; only the dropouts may differ")
+    model = build(config)
+    load_weights(start, model)
+    return model
 
 
 @rank_zero_only
-def _claim(folder: Path, config: RunConfig, command: str) -> None:
+def _claim(folder: Path, config: RunConfig, data: PackedFrames, command: str) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty; name a new folder, or go on with --resume")
     save_config(folder, config, command)
+    save_data(folder, data)
 
 
-def _checkpoint_to_resume(folder: Path, checkpoints: Path, config: RunConfig) -> Path:
-    found = read_config(folder)
-    if found != config:
+def _checkpoint_to_resume(folder: Path, config: RunConfig, data: PackedFrames) -> Path:
+    if read_config(folder) != config:
         raise RunError(f"{folder} was begun with another configuration; resume it with its own config.json")
-    if not (checkpoints / f"{LAST}.ckpt").is_file():
+    record = trained_on(folder)
+    if record and record["digest"] != data.digest:
+        raise RunError(f"{folder} was begun with the data set {record['folder']}; resume it with that")
+    checkpoint = folder / "checkpoints" / f"{LAST}.ckpt"
+    if not checkpoint.is_file():
         raise RunError(f"{folder} has no finished epoch to resume from; delete it and begin again without --resume")
-    return checkpoints / f"{LAST}.ckpt"
+    return checkpoint

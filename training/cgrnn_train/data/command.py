@@ -16,7 +16,9 @@ from cgrnn_train.data.errors import DataError
 app = typer.Typer(help="Turn music into a data set of packed piano-roll frames.", no_args_is_help=True)
 
 Midi = Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="A folder (at any depth) or a zip of MIDI files.")]
-Out = Annotated[Path, typer.Argument(help="The data set's folder; a data set that is there already is replaced.")]
+Out = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The data set's folder; a data set that is there already is replaced.")
+]
 Frame = Annotated[float, typer.Option(metavar="SECONDS", help="Length of a frame in seconds.")]
 RuleName = Annotated[
     str,
@@ -25,11 +27,9 @@ RuleName = Annotated[
         help="A pitch is on in a frame if a note starts there or sounds for half of it; or for any part of it.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the split into train, valid and test.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that read files.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the split into train, valid and test.")]
+Workers = Annotated[int, typer.Option(min=0, metavar="N", help="Processes that read files; 0: one a core.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the data set's meta as one JSON object.")]
-
-CORES = os.cpu_count() or 1
 
 
 @app.command()
@@ -42,7 +42,7 @@ def midi(
         bool, typer.Option("--grid", help="Lay frames on the beat: the note value nearest --frame.")
     ] = False,
     seed: Seed = 0,
-    workers: Workers = CORES,
+    workers: Workers = 0,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the music.")] = "unknown",
     source: Annotated[str, typer.Option(metavar="TEXT", help="Name of the collection; by default the file's.")] = "",
     as_json: Json = False,
@@ -52,7 +52,7 @@ def midi(
 
     spec = _spec(frame, rule)
     meta = prepare_midi(
-        folder, out, spec, on_grid=grid, seed=seed, workers=workers, licence=licence, description=source
+        folder, out, spec, on_grid=grid, seed=seed, workers=workers or _cores(), licence=licence, description=source
     )
     _tell(out, meta, as_json)
 
@@ -63,14 +63,14 @@ def lakh(
     out: Out,
     rule: RuleName = "half",
     seed: Seed = 0,
-    workers: Workers = CORES,
+    workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
     """Lakh clean_midi, Artist/Title.mid: one-minute segments of 0.25 s frames, split 0.9/0.05/0.05 by artist."""
     from cgrnn_train.data.lakh import prepare_lakh
 
     spec = _spec(0.25, rule)
-    meta = prepare_lakh(folder, out, rule=spec.rule, seed=seed, workers=workers)
+    meta = prepare_lakh(folder, out, rule=spec.rule, seed=seed, workers=workers or _cores())
     _tell(out, meta, as_json)
 
 
@@ -92,7 +92,7 @@ def chorales(
     note_value: Annotated[str, typer.Option(metavar="1/4|1/8", help="What a frame is.")] = "1/8",
     rule: RuleName = "half",
     seed: Seed = 0,
-    workers: Workers = CORES,
+    workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
     """Bach's chorales from the corpus that music21 brings, split 0.9/0.05/0.05 by chorale."""
@@ -101,7 +101,11 @@ def chorales(
     if note_value not in ("1/4", "1/8"):
         raise DataError(f"--note-value is {note_value!r}; give 1/4 or 1/8")
     spec = _spec(0.25, rule)
-    _tell(out, prepare_chorales(out, note_value=note_value, rule=spec.rule, seed=seed, workers=workers), as_json)
+    _tell(
+        out,
+        prepare_chorales(out, note_value=note_value, rule=spec.rule, seed=seed, workers=workers or _cores()),
+        as_json,
+    )
 
 
 def _spec(frame_seconds: float, rule: str) -> FrameSpec:
@@ -110,6 +114,10 @@ def _spec(frame_seconds: float, rule: str) -> FrameSpec:
         return FrameSpec(frame_seconds, cast(Rule, rule))
     except ValueError as error:
         raise DataError(str(error)) from error
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 def _tell(out: Path, meta: dict[str, Any], as_json: bool) -> None:

@@ -60,7 +60,7 @@ def prepare_lakh(source: Path, out: Path, *, rule: Rule = "half", seed: int = 0,
     if strays:
         raise DataError(f"{source} is not laid out as Artist/Title.mid ({strays[0]}); use 'cgrnn-train prepare midi'")
     split_of = split_by_group(names, seed, artist)
-    report = Report(source.name, len(names))
+    report = Report(source.resolve().name, len(names))
     meta: dict[str, Any] = {
         "source": _title(len(names)),
         "licence": "CC-BY 4.0",

@@ -69,11 +69,11 @@ def prepare_midi(
     check_target(out)
     names = list_midi(source)
     split_of = split_by_group(names, seed)
-    report = Report(str(source.name), len(names))
+    report = Report(source.resolve().name, len(names))
     encode = FileEncoder(source, spec, on_grid)
     grids: list[Grid] = []
     meta: dict[str, Any] = {
-        "source": description or source.name,
+        "source": description or source.resolve().name,
         "licence": licence,
         "seed": seed,
         "split_rule": f"{SHARES} by file",

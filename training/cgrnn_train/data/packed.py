@@ -7,11 +7,13 @@ A folder of three files:
                   note_value and frame_seconds where the piece has its own (see `Piece`)
     meta.json     version, frame spec, counts, and what the source says of itself: source, licence, seed, split rule
 
-A million frames take 16 MB. `write_packed` streams, so a set may be larger than memory.
+A million frames take 16 MB. `write_packed` streams and pieces are unpacked one at a time; in memory, training keeps 16
+bytes a frame (its chains) and validation its own split.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -64,8 +66,11 @@ class Piece:
 class PackedFrames:
     """A data set opened for reading; frames stay on the disk until asked for."""
 
-    def __init__(self, spec: FrameSpec, meta: dict[str, Any], pieces: list[Piece], packed: NDArray[np.uint8]) -> None:
-        """Hold what `open` read: the spec of the set, its meta, its pieces, and the (frames, 16) packed frames."""
+    def __init__(
+        self, folder: Path, spec: FrameSpec, meta: dict[str, Any], pieces: list[Piece], packed: NDArray[np.uint8]
+    ) -> None:
+        """Hold what `open` read: the set's folder, spec, meta and pieces, and the (frames, 16) packed frames."""
+        self.folder = folder
         self.spec = spec
         self.meta = meta
         self._pieces = pieces
@@ -87,13 +92,20 @@ class PackedFrames:
             _check(pieces, packed)
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is damaged ({error}); prepare it again") from error
-        return cls(spec, meta, pieces, packed)
+        return cls(path, spec, meta, pieces, packed)
 
     def pieces(self, split: str | None = None) -> list[Piece]:
         """Return the pieces of one split, or of all, in the set's order; DataError on a split that is none."""
         if split is not None and split not in SPLITS:
             raise DataError(f"there is no split {split!r}; expected one of {', '.join(SPLITS)}")
         return [piece for piece in self._pieces if split in (None, piece.split)]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the set's meta and pieces: sets that differ in source, frame, split or length differ in it."""
+        return hashlib.sha256(
+            b"".join((self.folder / name).read_bytes() for name in (META_FILE, PIECES_FILE))
+        ).hexdigest()
 
     @property
     def packed(self) -> NDArray[np.uint8]:

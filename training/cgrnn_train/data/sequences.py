@@ -1,7 +1,8 @@
 """Training sequences: the pieces of a data set cut into chunks, batched by length, each frame with a place of its own.
 
 That place (its row in the data set) is where the frame's persistent Gibbs chain is kept, so a chunk meets its own
-chains again in every epoch, and in a run with several processes each chunk stays with one of them.
+chains again in every epoch, and in a run with several processes each chunk stays with one of them. Processes take the
+same number of steps: one that has a chunk less than others takes its longest twice an epoch.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.packed import PackedFrames, Piece
 
@@ -66,6 +68,9 @@ class TrainingBatches(IterableDataset[Batch]):
         seed: of the order and the transpositions.
         rank: this process among ``world`` of them.
         world: number of processes.
+
+    Raises:
+        DataError: there are fewer sequences than processes.
     """
 
     def __init__(
@@ -80,8 +85,11 @@ class TrainingBatches(IterableDataset[Batch]):
         world: int = 1,
     ) -> None:
         chunks = sorted(cut(data.pieces("train"), longest), key=lambda chunk: chunk.length)
-        count = len(chunks) // world * world  # every process takes the same number of steps
-        mine = chunks[rank:count:world]
+        if len(chunks) < world:
+            raise DataError(f"found {len(chunks)} training sequences for {world} processes; expected one each at least")
+        mine = chunks[rank::world]
+        if len(mine) * world < len(chunks):
+            mine.append(mine[-1])
         self._data = data
         self._batches = [mine[i : i + batch_size] for i in range(0, len(mine), batch_size)]
         self._transpose = transpose
@@ -122,10 +130,24 @@ def sequences(data: PackedFrames, split: str, longest: int | None = None) -> lis
     Raises:
         DataError: the split has no piece.
     """
+    return [torch.from_numpy(data.frames(piece)[:longest]).float() for piece in pieces_of(data, split)]
+
+
+def pieces_of(data: PackedFrames, split: str) -> list[Piece]:
+    """The pieces of ``split``, at least one; raises `DataError` if there is none."""
     pieces = data.pieces(split)
     if not pieces:
         raise DataError(f"the data set has no piece in its {split} split; prepare it from more files")
-    return [torch.from_numpy(data.frames(piece)[:longest]).float() for piece in pieces]
+    return pieces
+
+
+def mean_frame(data: PackedFrames) -> Tensor:
+    """The mean training frame, smoothed so that no pitch is never or always on: (128,) float32."""
+    counts, frames = np.zeros(PITCHES), 0
+    for piece in data.pieces("train"):
+        counts += data.frames(piece).sum(axis=0)
+        frames += piece.length
+    return (torch.from_numpy(counts).float() + 0.05) / (frames + 0.1)
 
 
 def _rows(chunk: Chunk) -> Tensor:

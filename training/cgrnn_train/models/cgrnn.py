@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from cgrnn_train.models.cssrbm import BinaryCSSRBM, UnitSlabs, free_energy
+from cgrnn_train.models.mlp import frame_mlp
 from cgrnn_train.models.scan import FeedbackScan
+from cgrnn_train.ranges import BELOW_ONE, COUNT, FINITE, NOT_NEGATIVE, POSITIVE, ConfigError, check_ranges
 
 Mode = Literal["D", "S", "full"]
 Feed = Literal["mean", "sampled"]
@@ -52,6 +54,24 @@ class CGRNNConfig:
     slab_precision: float = 1.0
     min_precision: float = 0.1
 
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` on a value that no model can have."""
+        check_ranges(
+            self,
+            visible=COUNT,
+            hidden=COUNT,
+            state=COUNT,
+            dropout=BELOW_ONE,
+            state_dropout=BELOW_ONE,
+            slab_mean=FINITE,
+            slab_precision=POSITIVE,
+            min_precision=NOT_NEGATIVE,
+        )
+        if self.slab_precision <= self.min_precision:
+            raise ConfigError(
+                f"slab_precision: found {self.slab_precision}; expected more than min_precision, {self.min_precision}"
+            )
+
 
 class Conditionals(NamedTuple):
     """What u_(n−1) says of frame n: b̃_v (batch, time, visible) and b̃_h (batch, time, hidden)."""
@@ -75,12 +95,7 @@ class CGRNN(nn.Module):
             min_precision=config.min_precision,
         )
         sees_frame, sees_feed = config.mode != "S", config.mode != "D"
-        layers: list[nn.Module] = []
-        width = config.visible
-        for size in config.mlp if sees_frame else ():
-            layers += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(config.dropout)]
-            width = size
-        self.mlp = nn.Sequential(*layers)
+        self.mlp, width = frame_mlp(config.visible, config.mlp if sees_frame else (), config.dropout)
         self.state_dropout = nn.Dropout(config.state_dropout)
         gates = 3 * config.state
         scale = config.state**-0.5
@@ -90,6 +105,11 @@ class CGRNN(nn.Module):
         self.input_bias = nn.Parameter(_uniform(gates, scale=scale))
         self.state_bias = nn.Parameter(_uniform(gates, scale=scale))
         self.initial_state = nn.Parameter(torch.zeros(config.state))
+
+    @property
+    def has_sampled_feed(self) -> bool:
+        """Whether the recurrence draws h∘s: then a likelihood is for one draw of the latent path."""
+        return self.config.feed == "sampled" and self.config.mode != "D"
 
     def states(self, frames: Tensor, feed: Feed | None = None) -> Tensor:
         """u_0 … u_(N−1), the state before each frame of ``frames`` (batch, time, visible): (batch, time, state).

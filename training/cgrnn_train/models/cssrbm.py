@@ -81,10 +81,19 @@ class UnitSlabs(NamedTuple):
 
     def draw_frame(self, drive: Tensor, logits: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
         """The second half of `sweep`, from what `spike_logits` gave: draw h, s and then v, (..., visible)."""
-        spikes = torch.rand_like(logits) < torch.sigmoid(beta * logits)
-        slabs = (drive + torch.randn_like(drive) * beta**-0.5) * spikes
-        pitch_logits = beta * (slabs @ self.weight.T) + visible_bias
+        pitch_logits = self.pitch_logits(self.draw_slabs(drive, logits, beta), visible_bias, beta)
         return (torch.rand_like(pitch_logits) < torch.sigmoid(pitch_logits)).to(drive.dtype)
+
+    def draw_slabs(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
+        """Draw h and s given what `spike_logits` gave of v: √α s∘h, (..., hidden)."""
+        spikes = torch.rand_like(logits) < torch.sigmoid(beta * logits)
+        return (drive + torch.randn_like(drive) * beta**-0.5) * spikes
+
+    def pitch_logits(self, slabs: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
+        """The logits of p(v | s, h), (..., visible), from ``slabs`` = √α s∘h (..., hidden); ``visible_bias`` as in
+        `sweep`.
+        """
+        return beta * (slabs @ self.weight.T) + visible_bias
 
 
 class BinaryCSSRBM(nn.Module):

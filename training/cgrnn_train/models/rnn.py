@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
+
 
 @dataclass(frozen=True, slots=True)
 class RNNConfig:
@@ -31,6 +34,10 @@ class RNNConfig:
     dropout: float = 0.0
     state_dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` on a value that no model can have."""
+        check_ranges(self, visible=COUNT, state=COUNT, dropout=BELOW_ONE, state_dropout=BELOW_ONE)
+
 
 class RNN(nn.Module):
     """The model over binary frames."""
@@ -38,12 +45,7 @@ class RNN(nn.Module):
     def __init__(self, config: RNNConfig) -> None:
         super().__init__()
         self.config = config
-        layers: list[nn.Module] = []
-        width = config.visible
-        for size in config.mlp:
-            layers += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(config.dropout)]
-            width = size
-        self.mlp = nn.Sequential(*layers)
+        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
         self.gru = nn.GRU(width, config.state, batch_first=True)
         self.initial_state = nn.Parameter(torch.zeros(config.state))
         self.state_dropout = nn.Dropout(config.state_dropout)
@@ -56,10 +58,12 @@ class RNN(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Logits of every frame of ``frames`` (batch, time, visible) given the frames before it; the same shape."""
-        batch = len(frames)
+        batch, time, _ = frames.shape
         initial = self.initial_state.expand(batch, -1)
-        states, _ = self.gru(self.mlp(frames[:, :-1]), initial[None].contiguous())
-        states = torch.cat([initial[:, None], states], dim=1)  # (batch, time, state)
+        states = initial[:, None]
+        if time > 1:  # a GRU refuses an empty sequence
+            following, _ = self.gru(self.mlp(frames[:, :-1]), initial[None].contiguous())
+            states = torch.cat([states, following], dim=1)  # (batch, time, state)
         return self.head(self.state_dropout(states))
 
     def log_likelihood(self, frames: Tensor) -> Tensor:

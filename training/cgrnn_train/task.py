@@ -1,0 +1,178 @@
+"""What is trained: one Lightning module a system, with its data, optimiser, seeds and validation.
+
+Everything random in an epoch is a function of (seed, epoch, process), so a run that is stopped anywhere and resumed
+ends with the weights of one that never was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from cgrnn_train.chains import Chains
+from cgrnn_train.config import FitConfig, RunConfig
+from cgrnn_train.data.packed import PackedFrames
+from cgrnn_train.data.sequences import Batch, TrainingBatches, sequences
+from cgrnn_train.evaluate import log_likelihoods
+from cgrnn_train.models.cgrnn import CGRNN, Conditionals
+from cgrnn_train.models.rnn import RNN
+from cgrnn_train.run import save_weights
+
+VALIDATION_LONGEST = 1024
+"""Frames of each validation piece that validation looks at, from its beginning."""
+
+
+class Task(L.LightningModule):
+    """What all systems share: data, optimiser, seeds and validation.
+
+    Args:
+        model: the system.
+        config: the run.
+        data: the prepared data set.
+        folder: where the best weights go.
+    """
+
+    def __init__(self, model: CGRNN | RNN, config: RunConfig, data: PackedFrames, folder: Path) -> None:
+        super().__init__()
+        self.model = model
+        self.settings: FitConfig = config.fit
+        self.frames = data
+        self.folder = folder
+        self.best = -float("inf")
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Whole batches, made by the data set itself."""
+        fit = self.settings
+        self.batches = TrainingBatches(
+            self.frames,
+            batch_size=fit.batch_size,
+            longest=fit.sequence_frames,
+            transpose=fit.transpose,
+            seed=fit.seed,
+            rank=self.global_rank,
+            world=self.trainer.world_size,
+        )
+        return DataLoader(self.batches, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[int]:
+        """One step: the estimate takes the sequences together."""
+        return DataLoader(cast(Any, [0]), batch_size=None)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam or SGD; W and α of a C-ssRBM have a rate of their own."""
+        fit = self.settings
+        slow = [self.model.rbm.weight, self.model.rbm.raw_precision] if isinstance(self.model, CGRNN) else []
+        names = {id(parameter) for parameter in slow}
+        groups = [
+            {"params": [p for p in self.model.parameters() if id(p) not in names], "lr": fit.learning_rate},
+            {"params": slow, "lr": fit.weight_learning_rate or fit.learning_rate},
+        ]
+        for group in groups:
+            group["full_rate"] = group["lr"]
+        if fit.optimizer == "sgd":
+            return torch.optim.SGD(groups, weight_decay=fit.weight_decay)
+        return torch.optim.AdamW(groups, weight_decay=fit.weight_decay, betas=(0.9, 0.99))
+
+    def on_train_epoch_start(self) -> None:
+        """Order the epoch's batches, set its learning rates, and see that the last one is validated."""
+        fit = self.settings
+        if self.current_epoch == fit.epochs - 1:
+            self.trainer.check_val_every_n_epoch = 1
+        self.batches.epoch = self.current_epoch
+        progress = self.current_epoch / fit.epochs
+        share = min(1.0, (1 - progress) / (1 - fit.decay_from)) if fit.decay_from < 1 else 1.0
+        optimizer = cast(torch.optim.Optimizer, self.optimizers())
+        for group in optimizer.param_groups:
+            group["lr"] = share * group["full_rate"]
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the epoch at its first batch: before that, a resumed run has made fewer iterators than a whole one."""
+        if batch_idx == 0:
+            torch.manual_seed((self.settings.seed * 1_000_003 + self.current_epoch) * 1_009 + self.global_rank)
+
+    def validation_step(self, batch: int) -> None:
+        """Log the likelihood of some validation frames and keep the weights if it is the best so far."""
+        fit = self.settings
+        scores = log_likelihoods(
+            self.model,
+            sequences(self.frames, "valid", VALIDATION_LONGEST),
+            temperatures=fit.validation_temperatures,
+            chains=fit.validation_chains,
+            limit=fit.validation_frames,
+        )
+        value = float(scores.log_likelihood.mean())
+        self.log("validation_ll", value, prog_bar=True, batch_size=1, rank_zero_only=True)
+        if value > self.best and not self.trainer.sanity_checking:
+            self.best = value
+            if self.trainer.is_global_zero:
+                save_weights(self.folder, self.model)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the weights do not hold."""
+        checkpoint["best"] = self.best
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it back."""
+        self.best = checkpoint["best"]
+
+
+class RNNTask(Task):
+    """Maximum likelihood."""
+
+    model: RNN
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """Mean negative log-likelihood, nats a frame."""
+        loss = -self.model.log_likelihood(batch.frames)[batch.mask].mean()
+        self.log("loss", loss, prog_bar=True, batch_size=len(batch.frames))
+        return loss
+
+
+class CGRNNTask(Task):
+    """Contrastive training with the chains of `Chains` (or, as the paper did, CD-k)."""
+
+    model: CGRNN
+
+    def __init__(self, model: CGRNN, config: RunConfig, data: PackedFrames, folder: Path) -> None:
+        super().__init__(model, config, data, folder)
+        self.chains = Chains(torch.from_numpy(data.packed.copy()))
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """F(data) − F(fantasy), whose gradient is the likelihood's; its value says nothing of the likelihood."""
+        fit = self.settings
+        visible_bias, hidden_bias = self.model(batch.frames)
+        conditionals = Conditionals(visible_bias[batch.mask], hidden_bias[batch.mask])
+        frames = batch.frames[batch.mask]
+        persists = fit.chains == "persistent"
+        start = self.chains.read(batch.rows, batch.shift) if persists else frames
+        fantasy = self.model.gibbs(start, conditionals, fit.sweeps)
+        if persists:
+            self.chains.write(batch.rows, batch.shift, fantasy)
+        loss = self.model.contrast(frames, fantasy, conditionals).mean()
+        self.log("contrast", loss, prog_bar=True, batch_size=len(batch.frames))
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Give every process every chain, so that any of them can save all."""
+        if self.trainer.world_size > 1:
+            mine = torch.zeros_like(self.chains.packed)
+            rows = self.batches.owned_rows()
+            mine[rows] = self.chains.packed[rows]
+            total = self.all_gather(mine.to(self.device))
+            assert isinstance(total, Tensor)
+            self.chains.packed = total.sum(0, dtype=torch.uint8).cpu()  # disjoint rows: a union
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the chains."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["chains"] = self.chains.packed
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them back."""
+        super().on_load_checkpoint(checkpoint)
+        self.chains.packed = checkpoint["chains"]
