@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,7 @@ def transition_onnx(model: CGRNN) -> bytes:
     """The transition of ``model`` as a self-contained ONNX file."""
     config = model.config
     inputs = (torch.zeros(1, config.visible), torch.zeros(1, config.hidden), torch.zeros(1, config.state))
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else it misses torchvision, which nothing needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
