@@ -83,7 +83,7 @@ def _model(name: str) -> Finding:
     median, p99 = np.percentile(milliseconds, [50, 99])
     frame_ms = 1e3 * engine.frame_spec.frame_seconds
     found = f"its probe agrees; a step takes {median:.2f} ms (p99 {p99:.2f}) of a frame's {frame_ms:g}"
-    is_quick = p99 * HEADROOM < frame_ms
+    is_quick = bool(p99 * HEADROOM < frame_ms)
     return Finding(what, is_quick, found, "" if is_quick else "give fewer sweeps (--gibbs) or a longer --frame")
 
 

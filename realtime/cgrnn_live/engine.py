@@ -9,6 +9,7 @@ between.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,12 @@ from cgrnn_live.sampler import FREE, OFF, ON, Clamp, Sampler
 from cgrnn_live.transition import Transition, Vector
 
 Frame = NDArray[np.bool_]
+
+PATIENCE_SECONDS = 3.0
+"""A silence this long is broken: songs rest longer, but on a stage one wonders whether the thing still runs."""
+
+REDRAWS = 16
+"""Most draws of one frame that is to break a silence: a few milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +84,30 @@ class Engine:
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._sampler = Sampler(arrays["weight"], arrays["slab_precision"], arrays["slab_mean"], self._random)
         self._last: Frame = np.zeros(PITCHES, np.bool_)
+        self._patience = math.ceil(PATIENCE_SECONDS / self.frame_spec.frame_seconds)
+        self._silent_frames = 0
 
     def reset(self) -> None:
         """Forget what was heard: u_0 and silence. The random stream goes on."""
         self._transition.reset()
         self._last = np.zeros(PITCHES, np.bool_)
+        self._silent_frames = 0
 
     def sample(self, evidence: Evidence, sweeps: int | None = None) -> Frame:
-        """Draw the frame to play, (128,) booleans; ``sweeps`` overrides `sweeps` when time is short."""
+        """Draw the frame to play, (128,) booleans; ``sweeps`` overrides `sweeps` when time is short.
+
+        After `PATIENCE_SECONDS` of silence the draw is repeated until it has a note, `REDRAWS` times at most: a sample
+        given that the silence ends.
+        """
+        frame = self._draw(evidence, sweeps)
+        if self._silent_frames >= self._patience:
+            for _ in range(REDRAWS):
+                if frame.any():
+                    break
+                frame = self._draw(evidence, sweeps)
+        return frame
+
+    def _draw(self, evidence: Evidence, sweeps: int | None) -> Frame:
         return self._sampler.sample_frame(
             self._last,
             self._transition.visible_bias,
@@ -102,6 +125,7 @@ class Engine:
         np.copyto(transition.frame, heard)
         transition.advance()
         self._last = heard.copy()
+        self._silent_frames = 0 if heard.any() else self._silent_frames + 1
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that the next frames depend on, as arrays and plain values."""
@@ -113,6 +137,7 @@ class Engine:
             "random": self._random.bit_generator.state,
             "temperature": self.temperature,
             "sweeps": self.sweeps,
+            "silent_frames": self._silent_frames,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -127,3 +152,4 @@ class Engine:
         self._last = snapshot["last"].copy()
         self._random.bit_generator.state = snapshot["random"]
         self.temperature, self.sweeps = snapshot["temperature"], snapshot["sweeps"]
+        self._silent_frames = snapshot["silent_frames"]

@@ -175,7 +175,9 @@ def test_a_live_prompt_is_played_first_and_then_taken_over(ear: Any, start: Any,
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_every_note_is_ended_after_a_signal(ear: Any, start: Any, tmp_path: Path, name: str) -> None:
     def run() -> None:
-        process = start("--port", "daw track", "--seed", 3, "--record", "take.mid", "--json")
+        # A test run under nohup ignores SIGHUP, and so would what it starts.
+        heeding = f"import signal; signal.signal(signal.{name}, signal.default_int_handler)\n"
+        process = start("--port", "daw track", "--seed", 3, "--record", "take.mid", "--json", preamble=heeding)
         ear.wait_for(NOTE_ON, 12)
         while not ear.sounding():
             time.sleep(0.01)

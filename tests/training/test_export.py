@@ -152,6 +152,27 @@ def test_the_engine_replays_bit_for_bit(run, data, tmp_path):
     assert whole.any()
 
 
+def test_a_long_silence_is_broken(run, data, tmp_path, monkeypatch):
+    """A model that is nearly always silent plays within the patience and a little, and without it not for long."""
+    export(run[0], tmp_path / "bundle", data, name="small")
+    bundle = load(tmp_path / "bundle")
+
+    def longest_silence(engine):
+        transition, longest, silent = engine._transition, 0, 0
+        for _ in range(150):
+            transition.visible_bias[:] = -7.5  # about one frame in fifteen has a note
+            transition.hidden_bias[:] = -20
+            frame = engine.sample(Evidence.build())
+            engine.advance(frame)
+            silent = 0 if frame.any() else silent + 1
+            longest = max(longest, silent)
+        return longest
+
+    assert longest_silence(Engine(bundle, seed=1)) <= 16  # frames: 4 s
+    monkeypatch.setattr("cgrnn_live.engine.REDRAWS", 0)
+    assert longest_silence(Engine(bundle, seed=1)) > 16
+
+
 def test_held_pitches_are_kept_and_the_start_is_silence(run, data, tmp_path):
     export(run[0], tmp_path / "bundle", data, name="small")
     engine = Engine(load(tmp_path / "bundle"), seed=1)
