@@ -77,12 +77,13 @@ def torch_step(model: CGRNN) -> Callable[[], None]:
     state = model.initial_state[None]
     visible_bias, hidden_bias = model.rbm.biases(state)
     frame = torch.zeros(1, 128)
+    held, is_free = torch.zeros(1, 128), torch.ones(1, 128, dtype=torch.bool)  # the evidence: nothing known
 
     @torch.inference_mode()
     def step() -> None:
         nonlocal frame, state, visible_bias, hidden_bias
         for _ in range(SWEEPS):
-            frame = unit.sweep(frame, visible_bias, hidden_bias)
+            frame = torch.where(is_free, unit.sweep(frame, visible_bias, hidden_bias), held)
         drive, logits = unit.spike_logits(frame, hidden_bias)
         state, visible_bias, hidden_bias = transition(frame, torch.sigmoid(logits) * drive, state)
 

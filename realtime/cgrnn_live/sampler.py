@@ -45,14 +45,15 @@ class Sampler:
         scaled: Vector = weight * self._inverse_root
         visible, hidden = weight.shape
         # A last row holds m, met by a frame's constant 1: y = W̃ᵀv + m is then one product.
-        self._to_hidden: Vector = np.ascontiguousarray(np.vstack([scaled, self._offset]).T)  # (hidden, visible + 1)
+        # Kept as (visible + 1, hidden) in memory and used transposed: the faster of the two layouts for this product.
+        self._to_hidden: Vector = np.ascontiguousarray(np.vstack([scaled, self._offset])).T  # (hidden, visible + 1)
         self._to_visible: Vector = np.ascontiguousarray(scaled)  # (visible, hidden)
         self.random = random
         self._frame = np.ones(visible + 1, np.float32)
         self._logits = np.empty(visible, np.float32)
         self._drive = np.empty(hidden, np.float32)
         self._square = np.empty(hidden, np.float32)
-        self._spikes = np.empty(hidden, np.float32)
+        self._spikes = np.empty(hidden, np.bool_)
 
     @property
     def visible(self) -> int:
@@ -87,7 +88,7 @@ class Sampler:
         spike_threshold = self._logistic(sweeps, hidden)
         spike_threshold *= np.float32(2 * temperature)
         spike_threshold -= 2 * (hidden_bias - self._half_square)
-        slab_noise = self.random.standard_normal((sweeps, hidden), np.float32)
+        slab_noise = self._normal(sweeps, hidden)
         slab_noise *= np.float32(temperature**0.5)
         pitch_threshold = self._logistic(sweeps, self.visible)
         pitch_threshold *= np.float32(temperature)
@@ -100,21 +101,23 @@ class Sampler:
         np.copyto(pitches, start)
         pitches[clamp == ON] = 1
         pitches[clamp == OFF] = 0
-        for sweep in range(sweeps):
-            np.dot(self._to_hidden, frame, out=drive)
-            np.multiply(drive, drive, out=square)
-            np.greater(square, spike_threshold[sweep], out=spikes)
-            np.add(drive, slab_noise[sweep], out=drive)
-            np.multiply(drive, spikes, out=drive)
-            np.dot(self._to_visible, drive, out=logits)
-            np.greater(logits, pitch_threshold[sweep], out=pitches)
+        to_hidden, to_visible = self._to_hidden, self._to_visible
+        dot, multiply, greater, add = np.dot, np.multiply, np.greater, np.add
+        for spike_row, slab_row, pitch_row in zip(spike_threshold, slab_noise, pitch_threshold, strict=True):
+            dot(to_hidden, frame, drive)  # y; the last argument of each is where the result goes
+            multiply(drive, drive, square)
+            greater(square, spike_row, spikes)  # h
+            add(drive, slab_row, drive)
+            multiply(drive, spikes, drive)  # h∘(y + ε)
+            dot(to_visible, drive, logits)
+            greater(logits, pitch_row, pitches)  # v
         return pitches > 0.5
 
     def sample_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
         """Draw h∘s given v = ``frame`` (visible,) and b̃_h (hidden,) at temperature 1, for the recurrence; (hidden,)."""
         drive, logits = self._spike_logits(frame, hidden_bias)
         spikes = logits > self._logistic(1, len(drive))[0]
-        drive += self.random.standard_normal(len(drive), np.float32)
+        drive += self._normal(1, len(drive))[0]
         return drive * spikes * self._inverse_root
 
     def mean_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
@@ -139,3 +142,22 @@ class Sampler:
         np.log(complement, out=complement)
         uniform -= complement
         return uniform
+
+    def _normal(self, rows: int, columns: int) -> Vector:
+        """Standard normal noise, (rows, columns), by Box and Muller's transform: half the time of numpy's ziggurat.
+
+        Its uniforms are multiples of 2⁻²⁴, so it ends at 5.8 standard deviations.
+        """
+        half = (rows * columns + 1) // 2
+        radius = self.random.random(half, np.float32)
+        np.subtract(np.float32(1), radius, out=radius)  # from [0, 1) to (0, 1]
+        np.log(radius, out=radius)
+        radius *= -2
+        np.sqrt(radius, out=radius)
+        angle = self.random.random(half, np.float32)
+        angle *= np.float32(2 * np.pi)
+        noise = np.empty((2, half), np.float32)
+        np.cos(angle, out=noise[0])
+        np.sin(angle, out=noise[1])
+        noise *= radius
+        return noise.reshape(-1)[: rows * columns].reshape(rows, columns)
