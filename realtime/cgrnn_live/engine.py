@@ -27,8 +27,11 @@ Frame = NDArray[np.bool_]
 PATIENCE_SECONDS = 3.0
 """A silence this long is broken: songs rest longer, but on a stage one wonders whether the thing still runs."""
 
+MOST_NOTES = 12
+"""A frame with more is not played: more than two hands hold, and rare enough to be the sampler's noise."""
+
 REDRAWS = 16
-"""Most draws of one frame that is to break a silence: a few milliseconds."""
+"""Most further draws of a frame that is not to be played: a few milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,15 @@ class Engine:
     def sample(self, evidence: Evidence, sweeps: int | None = None) -> Frame:
         """Draw the frame to play, (128,) booleans; ``sweeps`` overrides `sweeps` when time is short.
 
-        After `PATIENCE_SECONDS` of silence the draw is repeated until it has a note, `REDRAWS` times at most: a sample
-        given that the silence ends.
+        A frame of more than `MOST_NOTES`, or a silent one after `PATIENCE_SECONDS` of silence, is drawn again, up to
+        `REDRAWS` times: a sample given that there are neither too many notes nor, by then, none.
         """
+        fewest = 1 if self._silent_frames >= self._patience else 0
         frame = self._draw(evidence, sweeps)
-        if self._silent_frames >= self._patience:
-            for _ in range(REDRAWS):
-                if frame.any():
-                    break
-                frame = self._draw(evidence, sweeps)
+        for _ in range(REDRAWS):
+            if fewest <= np.count_nonzero(frame) <= MOST_NOTES:
+                break
+            frame = self._draw(evidence, sweeps)
         return frame
 
     def _draw(self, evidence: Evidence, sweeps: int | None) -> Frame:

@@ -173,6 +173,24 @@ def test_a_long_silence_is_broken(run, data, tmp_path, monkeypatch):
     assert longest_silence(Engine(bundle, seed=1)) > 16
 
 
+def test_chords_stay_playable(run, data, tmp_path, monkeypatch):
+    """A model of about ten notes a frame, on average, is held to twelve."""
+    export(run[0], tmp_path / "bundle", data, name="small")
+    bundle = load(tmp_path / "bundle")
+
+    def largest_chord():
+        engine, largest = Engine(bundle, seed=1), 0
+        for _ in range(60):
+            engine._transition.visible_bias[:] = -2.5
+            engine._transition.hidden_bias[:] = -20
+            largest = max(largest, int(engine.sample(Evidence.build()).sum()))
+        return largest
+
+    assert largest_chord() == 12
+    monkeypatch.setattr("cgrnn_live.engine.REDRAWS", 0)
+    assert largest_chord() > 12
+
+
 def test_held_pitches_are_kept_and_the_start_is_silence(run, data, tmp_path):
     export(run[0], tmp_path / "bundle", data, name="small")
     engine = Engine(load(tmp_path / "bundle"), seed=1)
