@@ -72,6 +72,8 @@ def _check_sizes(sizes: Mapping[str, int]) -> None:
 
 
 def _read_folder(path: Path) -> Files:
+    if not os.path.lexists(path / MANIFEST):  # said before anything else is: this may be any folder of somebody's
+        raise fault(MANIFEST, "missing", "the folder of a bundle", "give a model's folder")
     sizes: dict[str, int] = {}
     for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
         status = entry.stat(follow_symlinks=False)

@@ -38,6 +38,7 @@ def demo(seconds: float, sampling: Sampling) -> dict[str, Any]:
     except SoundError as error:
         tell(f"{error} Writing {MIDI_FILE} and {SOUND_FILE} here instead.")
         outcome = _write(engine, evidence, count)
+        tell(f"Wrote {MIDI_FILE} and {SOUND_FILE}, seed {sampling.seed}.")
     else:
         tell(f"Playing on {speaker.name!r} with seed {sampling.seed}; Ctrl-C ends it.")
         outcome = _sound(speaker, engine, evidence, count)

@@ -82,7 +82,9 @@ def _unknown(wanted: str, names: Sequence[str], kind: str) -> str:
     similar = difflib.get_close_matches(wanted.casefold(), [name.casefold() for name in names], n=5, cutoff=0.5)
     near = [name for name in names if name.casefold() in similar or set(words(wanted)) & set(words(name))]
     if near:
-        return f"There is no MIDI {kind} {wanted!r}; near it: {_listed(near)}."
+        others = [name for name in names if name not in near]
+        rest = f"; also there: {_listed(others)}" if others else ""
+        return f"There is no MIDI {kind} {wanted!r}; near it: {_listed(near)}{rest}."
     return f"There is no MIDI {kind} {wanted!r}; there are {_listed(names)}."
 
 

@@ -19,7 +19,7 @@ from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
 from cgrnn_live.prompt import read_prompt
-from cgrnn_live.recording import MODEL, PLAYER, Recording
+from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
 from cgrnn_live.status import Status, tell
 
 Mode = Literal["free", "continue"]
@@ -51,6 +51,8 @@ def play(setup: Setup) -> dict[str, Any]:
         UsageError: a port, file or option that cannot be had.
         BundleError: the model's bundle is missing or broken.
     """
+    if setup.record is not None and setup.prompt is not None and setup.record.absolute() == setup.prompt.absolute():
+        raise FileError(f"{setup.record} is the prompt itself; give another name for the file to record.")
     api = ports.choose_api(setup.api)
     output_name, input_name = _find_ports(setup, api)
     engine, evidence = open_engine(setup.sampling)
@@ -92,8 +94,13 @@ def play(setup: Setup) -> dict[str, Any]:
         )
         frame_count = None if setup.duration is None else math.ceil(setup.duration / seconds)
         tell(f"Playing into {output.name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
+        if heard is not None and is_listening:
+            advice = "" if setup.input else "; connect your keyboard to it, or give --input NAME"
+            tell(f"Listening to {heard.name!r}{advice}.")
         with ending_on_signals(player.stop), opened.pop_all(), Status(player, setup.mode) as status:
             perform(player, frame_count, watch=[status.update] + ([recording.update] if recording else []))
+    if setup.record is not None:
+        tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")
     return {
         "port": output_name,
         "input": None if heard is None else heard.name,

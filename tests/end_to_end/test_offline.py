@@ -214,3 +214,11 @@ def test_a_reader_that_goes_away_leaves_no_traceback(command) -> None:
     result = command("models", "--json", preamble=program)
     assert result.returncode == 1
     assert result.stderr == ""
+
+
+def test_a_recording_does_not_replace_its_prompt(command, bundle: Path, phrase: Path) -> None:
+    before = phrase.read_bytes()
+    result = command("--port", "daw", "--model", bundle, "--prompt", phrase, "--record", phrase)
+    assert result.returncode == 2
+    assert "is the prompt itself" in result.stderr
+    assert phrase.read_bytes() == before

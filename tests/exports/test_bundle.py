@@ -157,7 +157,7 @@ def test_save_replaces_nothing_but_a_bundle(bundle: Bundle, tmp_path: Path, name
     song = tmp_path / name / "song.mid"
     song.parent.mkdir()
     song.write_bytes(b"MThd")
-    with pytest.raises(BundleError, match="there already and no bundle.*song.mid"):
+    with pytest.raises(BundleError, match="there already and no bundle.*manifest.json is missing"):
         save(bundle, tmp_path / name)
     assert song.read_bytes() == b"MThd"
     assert [path.name for path in tmp_path.iterdir()] == [name]

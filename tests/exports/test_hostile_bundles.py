@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cgrnn_bundle.bundle import load
+from cgrnn_bundle.bundle import BundleError, load
 from cgrnn_bundle.layout import ARRAYS, CARD, MANIFEST, MAX_BUNDLE_BYTES, MAX_FILE_BYTES, TRANSITION
 
 Refused = Callable[..., None]
@@ -105,3 +105,10 @@ def test_nothing_is_ever_unpickled(
         assert_refused(folder, re.escape(name))
         put(folder, name, data)
     load(folder)
+
+
+def test_a_folder_of_something_else_is_not_told_to_lose_its_files(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"beach")
+    with pytest.raises(BundleError, match="manifest.json is missing.*give a model's folder") as error:
+        load(tmp_path)
+    assert "remove" not in str(error.value)

@@ -54,7 +54,9 @@ def test_an_ambiguous_name_lists_every_match() -> None:
 
 
 def test_an_unknown_name_lists_near_ones_else_all() -> None:
-    with pytest.raises(PortError, match="near it: 'Launchkey Mini MK3'"):
+    with pytest.raises(
+        PortError, match="near it: 'Launchkey Mini MK3'; also there: 'IAC Driver Bus 1', 'IAC Driver Bus 2'"
+    ):
         match("Lanchkey Mini", COREMIDI, "coremidi", "input")
     with pytest.raises(PortError, match="there are 'IAC Driver Bus 1', 'IAC Driver Bus 2', 'Launchkey Mini MK3'"):
         match("zzz", COREMIDI, "coremidi", "input")

@@ -144,3 +144,12 @@ def test_a_run_is_scored_on_its_own_data_set(command, run, data):
     code, output, _ = command("evaluate", run, "--temperatures", 5, "--chains", 2, "--frames", 4, "--json")
     assert code == 0
     assert json.loads(output)["frames"] == 4
+
+
+def test_without_the_training_packages_it_says_how_to_get_them():
+    """The player's installation has this command too, without torch."""
+    program = "import sys; sys.modules['torch'] = None; from cgrnn_train.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "pip install" in done.stderr

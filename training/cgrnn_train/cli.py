@@ -184,11 +184,14 @@ def export(
 def main() -> None:
     """Run the command; exit with 0 done, 1 a fault of ours, 2 what the caller can mend, or 130 interrupted."""
     from cgrnn_bundle.errors import BundleError
-    from cgrnn_train.data.errors import DataError
-    from cgrnn_train.export import ExportError
-    from cgrnn_train.ranges import ConfigError
-    from cgrnn_train.run import RunError
 
+    try:
+        from cgrnn_train.data.errors import DataError
+        from cgrnn_train.export import ExportError
+        from cgrnn_train.ranges import ConfigError
+        from cgrnn_train.run import RunError
+    except ModuleNotFoundError as error:  # the player's installation has this command too
+        _fail(f"{error.name} is not installed: training needs `pip install -c constraints.txt '.[train]'`", USAGE)
     try:
         code = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):  # some versions of Typer return the exit code instead

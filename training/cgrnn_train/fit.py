@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -79,6 +80,7 @@ def fit(
         last = _checkpoint_to_resume(folder, config, data)
     for split in ("train", "valid"):
         pieces_of(data, split)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it tells of devices and advertises loggers
     L.seed_everything(config.fit.seed, verbose=False)
     model = _initialised(config, data) if start is None else _fine_tuned(config, start)
     task = (CGRNNTask if isinstance(model, CGRNN) else RNNTask)(cast(Any, model), config, data, folder)
