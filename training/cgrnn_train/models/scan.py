@@ -9,9 +9,8 @@ One step, with ``∥`` for concatenation and [·] for the slice of a product tha
     r = σ(g_r + z_r),  c = σ(g_z + z_z),  n = tanh(g_n + r ∘ z_n)
     u′ = n + c ∘ (u − n)                       a GRU (Cho et al. 2014, in cuDNN's form)
 
-PyTorch's own backward adds into every weight's gradient once a step, and those 3.5 MB passes cost more than the
-arithmetic. Here the loop computes only what is truly sequential; each weight's gradient is one product over all
-steps.
+PyTorch's own backward adds into every weight's gradient once a step, a pass over 3.5 MB each time. Here the loop
+computes only what is truly sequential; each weight's gradient is one product over all steps.
 """
 
 from __future__ import annotations
