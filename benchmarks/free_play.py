@@ -52,7 +52,8 @@ def play_rnn(run: Path, frames: int, seed: int) -> Frame:
     _, model = load_run(run)
     if not isinstance(model, RNN):
         raise SystemExit(f"{run} is not a run of rnn-1")
-    return model.generate(frames, torch.Generator().manual_seed(seed)).numpy().astype(bool)
+    torch.manual_seed(seed)
+    return model.generate(frames).numpy().astype(bool)
 
 
 def summarise(sets: list[Statistics], held_out: Statistics) -> Row:

@@ -4,58 +4,147 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from cgrnn_train.likelihood.ais import ais_log_partition, summarise
-from cgrnn_train.likelihood.exact import exact_log_partition
-from cgrnn_train.models.cssrbm import Slabs, UnitSlabs
+from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
+from cgrnn_train.likelihood.path import AnnealingPath
+from cgrnn_train.likelihood.sweep import Sweeper
+from cgrnn_train.models.cssrbm import UnitSlabs
+from cgrnn_train.models.energy import Head
+from cgrnn_train.models.rbm import Spikes
+
+HEADS = [UnitSlabs, Spikes]
 
 
-def model(visible: int, hidden: int, frames: int, scale: float, seed: int):
+def model(kind: type[Head], visible: int, hidden: int, frames: int, scale: float, seed: int):
     torch.manual_seed(seed)
-    slabs = Slabs(scale * torch.randn(visible, hidden), 0.5 + torch.rand(hidden), torch.randn(hidden))
-    return slabs, torch.randn(frames, visible) - 1, torch.randn(frames, hidden) - 1
+    weight = scale * torch.randn(visible, hidden)
+    head = UnitSlabs(weight, torch.randn(hidden)) if kind is UnitSlabs else Spikes(2 * weight)
+    return head, torch.randn(frames, visible) - 1, torch.randn(frames, hidden) - 1
 
 
-@pytest.mark.parametrize(("visible", "hidden", "scale"), [(8, 5, 0.5), (12, 20, 0.4), (16, 10, 0.6)])
-def test_agrees_with_enumeration_within_the_printed_error(visible, hidden, scale):
-    slabs, visible_bias, hidden_bias = model(visible, hidden, 6, scale, seed=visible)
-    exact = exact_log_partition(slabs, visible_bias, hidden_bias)
-    torch.manual_seed(0)
-    found = ais_log_partition(UnitSlabs.of(slabs), visible_bias, hidden_bias, temperatures=1000, chains=128)
-    # 4 standard errors: 18 frames in all would fail by chance less than once in 800 seeds, and the seed is fixed
+@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize(("visible", "hidden", "scale"), [(8, 5, 0.5), (12, 21, 0.4), (16, 10, 0.6)])
+def test_agrees_with_enumeration_within_the_printed_error(kind, visible, hidden, scale):
+    head, visible_bias, hidden_bias = model(kind, visible, hidden, 6, scale, seed=visible)
+    exact = exact_log_partition(head, visible_bias, hidden_bias)
+    found = ais_log_partition(head, visible_bias, hidden_bias, temperatures=1000, chains=128)
+    # 4 standard errors: 36 frames in all would fail by chance once in 400 seeds, and the seed is fixed
     assert ((found.log_z - exact).abs() < 4 * found.standard_error + 1e-4).all()
     assert (found.standard_error < 0.1).all()
     assert (found.effective_sample_size > 0.3 * 128).all()
 
 
-def test_z_is_unbiased_even_with_few_temperatures():
+@pytest.mark.parametrize("kind", HEADS)
+def test_z_is_unbiased_even_with_few_temperatures(kind):
     """E[Ẑ] = Z on any path: the mean over many chains, where the log of each alone would be far off."""
-    slabs, visible_bias, hidden_bias = model(8, 5, 1, 0.6, seed=5)
-    exact = exact_log_partition(slabs, visible_bias, hidden_bias)
-    torch.manual_seed(0)
-    found = ais_log_partition(UnitSlabs.of(slabs), visible_bias, hidden_bias, temperatures=5, chains=200_000)
+    head, visible_bias, hidden_bias = model(kind, 8, 5, 1, 0.6, seed=5)
+    exact = exact_log_partition(head, visible_bias, hidden_bias)
+    found = ais_log_partition(head, visible_bias, hidden_bias, temperatures=5, chains=200_000)
     assert found.log_z.item() == pytest.approx(exact.item(), abs=5 * found.standard_error.item())
     assert found.standard_error.item() < 0.01
 
 
-def test_a_factorised_model_is_found_to_two_decimals():
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_factorised_model_is_found_to_two_decimals(kind):
     """With W = 0 the chains have nothing to mix: what is left is the noise of the base's marginals."""
     torch.manual_seed(7)
-    slabs = Slabs(torch.zeros(6, 3), torch.ones(3), torch.ones(3))
+    head = UnitSlabs(torch.zeros(6, 3), torch.ones(3)) if kind is UnitSlabs else Spikes(torch.zeros(6, 3))
     visible_bias, hidden_bias = torch.randn(4, 6), torch.zeros(4, 3)
-    exact = exact_log_partition(slabs, visible_bias, hidden_bias)
-    found = ais_log_partition(UnitSlabs.of(slabs), visible_bias, hidden_bias, temperatures=2000, chains=64)
+    exact = exact_log_partition(head, visible_bias, hidden_bias)
+    found = ais_log_partition(head, visible_bias, hidden_bias, temperatures=2000, chains=64)
     assert found.log_z.tolist() == pytest.approx(exact.tolist(), abs=0.01)
 
 
-def test_chunks_cover_every_frame():
-    slabs, visible_bias, hidden_bias = model(8, 5, 7, 0.3, seed=6)
-    done: list[int] = []
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_sweep_leaves_the_model_invariant(kind):
+    """Exact samples stay exact: what makes a cheaper draw of the same conditionals the same sampler."""
+    head, visible_bias, hidden_bias = model(kind, 5, 4, 1, 0.8, seed=8)
+    probability = exact_log_probabilities(head, visible_bias[0], hidden_bias[0]).exp()
+    count = 400_000
+    frame = all_frames(5)[torch.multinomial(probability, count, replacement=True)].float()[:, None]
+    sweeper = Sweeper(head, hidden_bias, count)
+    sweeper.look(frame, 1.0)
+    code = (sweeper.draw(visible_bias)[:, 0].double() @ (2.0 ** torch.arange(5).double())).long()
+    found = torch.bincount(code, minlength=32) / count
+    # 32 frequencies, each within 4.5 standard errors: by chance, once in 4,000 seeds
+    assert ((found - probability).abs() < 4.5 * (probability / count).sqrt()).all()
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 5, 21, 150])
+@pytest.mark.parametrize("shift", [-100.0, -1.0, 0.0, 100.0])
+def test_gains_are_the_difference_of_softplus(hidden, shift):
+    """In products of factors and in float32, against the plain difference in float64; also with steps too large for it.
+
+    What a factor exceeds 1 by is kept to float32's 6e-8, and so is a product of them, of which at least e⁻⁴ is left in
+    all but rare cases: 3e-6 of one product, of which there are ten; 1e-6 of the whole sum where that is more.
+    """
+    torch.manual_seed(hidden)
+    head, hidden_bias = Spikes(torch.randn(12, hidden)), shift + 10 * torch.randn(3, hidden)
+    frame = (torch.rand(8, 3, 12) < 0.5).float()
+    sweeper = Sweeper(head, hidden_bias, 8)
+    logits = head.spike_logits(frame, hidden_bias)[1].double()
+    for previous, beta in [(0.0, 0.001), (0.5, 0.501), (0.51, 0.5), (0.98, 1.0), (0.9, 0.93), (0.0, 1.0), (1.0, 0.0)]:
+        sweeper.look(frame, beta)
+        expected = (F.softplus(beta * logits) - F.softplus(previous * logits)).sum(-1)
+        assert torch.allclose(sweeper.softplus_gain(previous), expected, rtol=1e-6, atol=3e-5)
+
+
+def test_a_path_sums_its_gains_without_loss():
+    """With W = 0 and no base to leave, the gains telescope to softplus(η) − softplus(0), whatever is drawn."""
+    head, hidden_bias = Spikes(torch.zeros(6, 150)), 5 * torch.randn(4, 150)
+    visible_bias = torch.randn(4, 6)
+    path = AnnealingPath(head, visible_bias, hidden_bias, 1000, base=visible_bias)
+    expected = (F.softplus(hidden_bias.double()) - math.log(2)).sum(-1).expand(16, -1)
+    # float32's relative 6e-8 of 200 nats, a few roundings a step, of which the same η at every step makes a bias
+    assert torch.allclose(path.ascend(path.draw_base(16)), expected, rtol=0, atol=1e-4)
+
+
+def test_chunks_cover_every_frame_and_leave_torch_s_generator_alone():
+    head, visible_bias, hidden_bias = model(UnitSlabs, 8, 5, 7, 0.3, seed=6)
+    before, done = torch.get_rng_state(), list[int]()
     found = ais_log_partition(
-        UnitSlabs.of(slabs), visible_bias, hidden_bias, temperatures=300, chains=64, chunk=3, progress=done.append
+        head, visible_bias, hidden_bias, temperatures=300, chains=64, chunk=3, progress=done.append
     )
     assert done == [3, 3, 1]
-    assert torch.allclose(found.log_z, exact_log_partition(slabs, visible_bias, hidden_bias), atol=0.1)
+    assert torch.allclose(found.log_z, exact_log_partition(head, visible_bias, hidden_bias), atol=0.1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_interrupted_estimate_resumes_to_the_same_bits(tmp_path):
+    head, visible_bias, hidden_bias = model(UnitSlabs, 8, 5, 7, 0.3, seed=6)
+    whole = ais_log_partition(head, visible_bias, hidden_bias, temperatures=20, chains=8, chunk=3)
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    def run(progress=lambda _: None):
+        return ais_log_partition(
+            head,
+            visible_bias,
+            hidden_bias,
+            temperatures=20,
+            chains=8,
+            chunk=3,
+            store=tmp_path,
+            key={"weights": "digest"},
+            progress=progress,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupt)
+    assert torch.equal(run().log_z, whole.log_z)
+
+
+def test_a_head_of_another_kind_is_refused():
+    class Other(Spikes):
+        pass
+
+    head = Other(torch.zeros(3, 2))
+    Sweeper(head, torch.zeros(1, 2), 1)  # a subclass draws as its parent does
+    with pytest.raises(TypeError, match="found a head str; expected UnitSlabs or Spikes"):
+        Sweeper("head", torch.zeros(1, 2), 1)  # pyright: ignore[reportArgumentType]
 
 
 def test_summary_of_known_weights():

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from cgrnn_train.cli import main
-from cgrnn_train.run import build, save_config, save_data, save_weights
+from cgrnn_train.cli import SYSTEM_NAMES, main
+from cgrnn_train.run import save_config, save_data, save_weights
+from cgrnn_train.systems import SYSTEMS, build
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def command(monkeypatch, capsys):
 @pytest.fixture
 def run(small_run, tmp_path):
     save_config(tmp_path / "run", small_run, "by hand")
-    save_weights(tmp_path / "run", build(small_run))
+    save_weights(tmp_path / "run", build(small_run.system, small_run.model))
     return tmp_path / "run"
 
 
@@ -44,7 +45,7 @@ def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
     nowhere = tmp_path / "nowhere"
     cases = [
         (["fit", "--data", nowhere, "--out", tmp_path / "r"], "is not a prepared data set"),
-        (["fit", "--data", folder, "--out", tmp_path / "r", "--model", "gpt"], "expected one of cgrnn, rnn-1"),
+        (["fit", "--data", folder, "--out", tmp_path / "r", "--model", "gpt"], "expected one of rnn-1, rnn-2, storn"),
         (["fit", "--data", folder, "--out", tmp_path / "r", "--config", tmp_path / "bad.toml"], "found 'epoch'"),
         (["fit", "--data", folder, "--out", run], "is not empty"),
         (["fit", "--out", tmp_path / "r"], "give --data"),
@@ -57,6 +58,13 @@ def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
         (["evaluate", nowhere], "is not a run"),
         (["evaluate", run], "give --data"),
         (["evaluate"], "Missing argument"),
+        (["fit", "--data", folder, "--out", tmp_path / "r", "--set", "epochs=3"], "expected model.KEY=VALUE"),
+        (["fit", "--out", run, "--data", folder, "--resume", "--set", "fit.epochs=3"], "leave it out"),
+        (["table", run], "expected run folders and then a page"),
+        (["table", nowhere, tmp_path / "page.md"], "is not a run"),
+        (["figures", run], "expected run folders and then the folder"),
+        (["figures", nowhere, tmp_path / "figures", "--data", folder], "is not a run"),
+        (["figures", run, tmp_path / "figures", "--data", folder, "--piece", 99], "99"),
         (["export", run, tmp_path / "b"], "give --data"),
         (["evaluate", run, "--data", folder, "--split", "tset"], "no split 'tset'"),
         (["export", nowhere, tmp_path / "b", "--data", folder], "is not a run"),
@@ -77,8 +85,14 @@ def test_evaluate_prints_one_json_object(command, run, folder):
     score = json.loads(output)
     assert code == 0
     assert score["frames"] == 10
-    assert score["kind"] == "AIS, 20 temperatures x 4 chains (errs high)"
-    assert score["interval"][0] <= score["log_likelihood"] <= score["interval"][1]
+    likelihood = score["log_likelihood"]
+    assert likelihood["kind"] == "AIS, 20 temperatures x 4 chains (errs high)"
+    assert likelihood["interval"][0] <= likelihood["value"] <= likelihood["interval"][1]
+    assert not (run / "scores").exists()  # some frames are no score of the split
+
+
+def test_the_systems_that_help_names_are_all():
+    assert SYSTEM_NAMES.split("|") == list(SYSTEMS)
 
 
 CONFIG = """
@@ -127,7 +141,7 @@ def test_a_fault_is_ours_and_an_interrupt_says_how_to_go_on(command, folder, tmp
 
     assert fail(KeyboardInterrupt())[::2] == (
         130,
-        "cgrnn-train: stopped; a training run goes on with --resume from its last finished epoch\n",
+        "cgrnn-train: stopped; fit goes on with --resume from its last finished epoch, evaluate when called again\n",
     )
     code, _, error = fail(RuntimeError("odd\nthings"))
     assert (code, error) == (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cgrnn_train.config import ConfigError, FitConfig, RunConfig
+from cgrnn_train.config import ConfigError, FitConfig, RunConfig, parse_overrides
 from cgrnn_train.models.cgrnn import CGRNNConfig
 
 
@@ -39,7 +39,10 @@ def test_the_command_line_chooses_the_system(tmp_path):
         ("[fit]\nlearning_rate = -1\n", "learning_rate: found -1.0"),
         ("[fit]\noptimizer = 'lamb'\n", "expected one of 'adam', 'sgd'"),
         ("[model]\nmlp = [3, 0]\n", "list of positive whole numbers"),
-        ("system = 'gpt'\n", "expected one of cgrnn, rnn-1"),
+        ("system = 'gpt'\n", "expected one of rnn-1, rnn-2, storn"),
+        ("system = 'rnn-1'\n[model]\nlayers = 2\n", "[model] layers: found 2; expected 1, as 'rnn-1' has"),
+        ("system = 'vrnn'\n[vrnn]\nepochs = 3\n", "[vrnn]: found 'epochs'; expected only model and fit"),
+        ("system = 'vrnn'\n[vrnn.model]\nhidden = 3\n", "found 'hidden'"),
         ("epochs =", "not readable as TOML"),
         ("model = 3\n", "[model]: found 3; expected a table"),
         ("system = [1]\n", "found the system [1]"),
@@ -61,6 +64,43 @@ def test_refuses_in_one_sentence(tmp_path, text, words):
         RunConfig.read(write(tmp_path, text))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+COMPARISON = """
+[model]
+state = 30
+[fit]
+epochs = 7
+seed = 1
+[vrnn.model]
+latent = 5
+[vrnn.fit]
+epochs = 9
+[rnn-rbm.model]
+hidden = 11
+"""
+
+
+def test_a_table_of_a_system_is_for_that_system_alone(tmp_path):
+    path = write(tmp_path, COMPARISON)
+    vrnn, rbm, rnn = (RunConfig.read(path, name) for name in ("vrnn", "rnn-rbm", "rnn-2"))
+    assert (vrnn.model.state, vrnn.model.latent, vrnn.fit.epochs, vrnn.fit.seed) == (30, 5, 9, 1)
+    assert (rbm.model.state, rbm.model.hidden, rbm.fit.epochs) == (30, 11, 7)
+    assert (rnn.model.state, rnn.model.layers, rnn.fit.epochs) == (30, 2, 7)
+
+
+def test_the_command_line_replaces_single_keys(tmp_path):
+    overrides = parse_overrides(["fit.epochs=3", "model.mlp=[4, 5]", "model.mode=D", "fit.learning_rate = 1e-3"])
+    config = RunConfig.read(write(tmp_path, COMPARISON), "cgrnn", overrides)
+    assert (config.model.mlp, config.model.mode, config.model.state) == ((4, 5), "D", 30)
+    assert (config.fit.epochs, config.fit.learning_rate) == (3, 1e-3)
+    assert RunConfig.read(write(tmp_path, COMPARISON), "vrnn", parse_overrides(["fit.epochs=3"])).fit.epochs == 3
+
+
+@pytest.mark.parametrize("assignment", ["epochs=3", "fit.epochs", "fit.=3", "run.epochs=3", ""])
+def test_what_is_no_assignment_is_refused(assignment):
+    with pytest.raises(ConfigError, match=r"expected model\.KEY=VALUE or fit\.KEY=VALUE"):
+        parse_overrides([assignment])
 
 
 def test_ranges_hold_for_configurations_made_in_code():

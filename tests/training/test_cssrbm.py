@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
-from cgrnn_train.models.cssrbm import BinaryCSSRBM, Slabs, UnitSlabs, free_energy, slab_constant
+from cgrnn_train.models.cssrbm import BinaryCSSRBM, Slabs, UnitSlabs, slab_constant
+from cgrnn_train.models.energy import free_energy
 
 VISIBLE, HIDDEN, STATE = 4, 3, 5
 EXACT = 1e-9  # float64 and a quadrature whose own error is far below it
@@ -59,7 +60,7 @@ def test_free_energy_is_the_integral_of_the_energy(rbm, biases):
         for unit in range(HIDDEN):
             on = slab_integral(slabs, v, 1.0, unit) * torch.exp(biases[1][unit])
             total = total * (on + slab_integral(slabs, v, 0.0, unit))
-        found = free_energy(slabs, v, *biases) - slab_constant(slabs)
+        found = free_energy(UnitSlabs.of(slabs), v, *biases) - slab_constant(slabs)
         assert found.item() == pytest.approx(-math.log(total), abs=EXACT)
 
 
@@ -83,7 +84,7 @@ def test_drawn_slabs_have_the_moments_of_the_energy(rbm, biases, beta):
     slabs = Slabs(*(tensor.detach() for tensor in rbm.slabs()))
     unit_slabs, v, draws = UnitSlabs.of(slabs), all_frames(VISIBLE)[11], 200_000
     drive, logits = unit_slabs.spike_logits(v.expand(draws, -1), biases[1])
-    drawn = unit_slabs.draw_slabs(drive, logits, beta) / slabs.precision.sqrt()
+    drawn = unit_slabs.draw_hidden(drive, logits, beta) / slabs.precision.sqrt()
     for unit in range(HIDDEN):
         odds = torch.exp(beta * biases[1][unit])
         total = slab_integral(slabs, v, 1.0, unit, beta=beta) * odds + slab_integral(slabs, v, 0.0, unit, beta=beta)
@@ -137,7 +138,7 @@ def test_start_from_reproduces_the_mean_frame():
     model.start_from(mean)
     with torch.no_grad():
         model.weight.zero_()
-    probabilities = exact_log_probabilities(model.slabs(), model.visible_bias, model.hidden_bias).exp()
+    probabilities = exact_log_probabilities(model.head(), model.visible_bias, model.hidden_bias).exp()
     assert (probabilities @ all_frames(VISIBLE)).tolist() == pytest.approx(mean.tolist(), abs=1e-6)  # float32 logits
 
 
@@ -145,7 +146,7 @@ def test_gibbs_leaves_the_exact_distribution_invariant(rbm, biases):
     """Chains that start exactly distributed stay so: χ² over all 16 frames, 15 degrees of freedom."""
     torch.manual_seed(2)
     slabs = Slabs(*(tensor.detach() for tensor in rbm.slabs()))
-    exact = exact_log_probabilities(slabs, *biases).exp()
+    exact = exact_log_probabilities(UnitSlabs.of(slabs), *biases).exp()
     draws = 40_000
     frames = all_frames(VISIBLE)[torch.multinomial(exact, draws, replacement=True)]
     unit = UnitSlabs.of(slabs)
@@ -159,7 +160,7 @@ def test_gibbs_leaves_the_exact_distribution_invariant(rbm, biases):
 def test_gibbs_from_anywhere_reaches_the_exact_distribution(rbm, biases):
     torch.manual_seed(3)
     slabs = Slabs(*(tensor.detach() for tensor in rbm.slabs()))
-    exact = exact_log_probabilities(slabs, *biases).exp()
+    exact = exact_log_probabilities(UnitSlabs.of(slabs), *biases).exp()
     frames = torch.ones(40_000, VISIBLE, dtype=torch.double)
     unit = UnitSlabs.of(slabs)
     for _ in range(200):
@@ -172,13 +173,13 @@ def test_gibbs_from_anywhere_reaches_the_exact_distribution(rbm, biases):
 def test_free_energy_gradient_difference_is_the_likelihoods(rbm, biases):
     """With exact expectations, the contrast's gradient is that of −log p(v)."""
     v = all_frames(VISIBLE)[9]
-    log_z = exact_log_partition(rbm.slabs(), biases[0][None], biases[1][None])
-    (free_energy(rbm.slabs(), v, *biases) + log_z[0]).backward()
+    log_z = exact_log_partition(rbm.head(), biases[0][None], biases[1][None])
+    (free_energy(rbm.head(), v, *biases) + log_z[0]).backward()
     expected = rbm.weight.grad.clone()
     rbm.zero_grad()
-    probabilities = exact_log_probabilities(rbm.slabs(), *biases).exp().detach()
-    energies = free_energy(rbm.slabs(), all_frames(VISIBLE), *biases)
-    (free_energy(rbm.slabs(), v, *biases) - probabilities @ energies).backward()
+    probabilities = exact_log_probabilities(rbm.head(), *biases).exp().detach()
+    energies = free_energy(rbm.head(), all_frames(VISIBLE), *biases)
+    (free_energy(rbm.head(), v, *biases) - probabilities @ energies).backward()
     assert torch.allclose(rbm.weight.grad, expected, atol=EXACT)
 
 

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from cgrnn_train.data.sequences import sequences
-from cgrnn_train.evaluate import FrameScores, log_likelihoods
+from cgrnn_train.evaluate import FrameScores, Settings, log_likelihoods
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.rnn import RNN, RNNConfig
-from cgrnn_train.run import build
+from cgrnn_train.systems import build
 
 
 def test_the_interval_is_of_the_sequences_that_have_a_score():
     """Frames of sequences 3 and 900 only: resamples among all 901 would mostly hold no frame at all."""
     scores = torch.tensor([-1.0, -3.0])
     score = FrameScores(scores, scores * 0, scores * 0 + 1, torch.tensor([3, 900])).summary("exact")
-    assert score.log_likelihood == -2
+    assert score.value == -2
     assert score.interval == (-3, -1)
     assert not math.isnan(sum(score.interval))
 
@@ -24,12 +24,12 @@ def test_the_interval_is_of_the_sequences_that_have_a_score():
 @pytest.mark.parametrize("system", ["cgrnn", "rnn-1"])
 def test_a_limit_runs_only_the_pieces_it_touches(data, small_run, system, monkeypatch):
     torch.manual_seed(0)
-    model = build(small_run) if system == "cgrnn" else RNN(RNNConfig(state=4))
+    model = build(small_run.system, small_run.model) if system == "cgrnn" else RNN(RNNConfig(state=4))
     kind = CGRNN if system == "cgrnn" else RNN
     pieces, ran = sequences(data, "train"), []
     forward = kind.forward
-    monkeypatch.setattr(kind, "forward", lambda self, frames: ran.append(len(frames[0])) or forward(self, frames))
-    some = log_likelihoods(model, pieces, temperatures=5, chains=2, limit=3)
+    monkeypatch.setattr(kind, "forward", lambda self, frames: ran.extend([1] * len(frames)) or forward(self, frames))
+    some = log_likelihoods(model, pieces, Settings(5, 2), limit=3)
     assert len(some.log_likelihood) == 3
     assert len(ran) == len(some.sequence.unique()) < len(pieces)
 

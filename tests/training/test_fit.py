@@ -16,10 +16,10 @@ from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
 from cgrnn_train.data.sequences import sequences
-from cgrnn_train.evaluate import estimator, log_likelihoods
+from cgrnn_train.evaluate import Settings, estimator, log_likelihoods
 from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.run import RunError, load, load_cgrnn, open_data, save_config
-from cgrnn_train.task import CGRNNTask
+from cgrnn_train.task import EnergyTask
 
 # Lightning's own uses of what PyTorch has since deprecated, and its advice on loggers; none of it is ours to change.
 pytestmark = pytest.mark.filterwarnings(
@@ -49,7 +49,7 @@ def test_a_run_learns_and_keeps_its_best_weights(data, small_run, tmp_path):
     loaded, model = load(tmp_path / "run")
     assert loaded == config
     valid = sequences(data, "valid")
-    score = float(log_likelihoods(model, valid, temperatures=300, chains=32).log_likelihood.mean())
+    score = float(log_likelihoods(model, valid, Settings(300, 32)).log_likelihood.mean())
     independent = torch.cat(sequences(data, "train")).mean(0).clamp(1e-3, 1 - 1e-3)
     frames = torch.cat(valid)
     baseline = float((frames * independent.log() + (1 - frames) * (1 - independent).log()).sum(1).mean())
@@ -66,14 +66,14 @@ def test_a_stopped_run_goes_on_exactly(data, small_run, tmp_path, monkeypatch, c
     class StoppedError(Exception):
         pass
 
-    step = CGRNNTask.training_step
+    step = EnergyTask.training_step
 
-    def stopping_step(self, batch):
+    def stopping_step(self, batch, batch_idx):
         if self.global_step == 9:  # in the middle of the third epoch of four steps
             raise StoppedError
-        return step(self, batch)
+        return step(self, batch, batch_idx)
 
-    monkeypatch.setattr(CGRNNTask, "training_step", stopping_step)
+    monkeypatch.setattr(EnergyTask, "training_step", stopping_step)
     with pytest.raises(StoppedError):
         run(config, data, tmp_path / "parts")
     monkeypatch.undo()
@@ -140,10 +140,10 @@ def test_the_baseline_trains_and_is_scored_exactly(data, tmp_path):
     run(config, data, tmp_path / "run")
     _, model = load(tmp_path / "run")
     assert isinstance(model, RNN)
-    assert estimator(model, 1, 1) == "exact"
+    assert estimator(model, Settings()) == "exact"
     pieces = sequences(data, "test")
     scores = log_likelihoods(model, pieces)
-    by_hand = torch.cat([model.log_likelihood(piece[None])[0] for piece in pieces]).double()
+    by_hand = torch.cat([model.log_likelihood(piece) for piece in pieces]).double()
     assert np.allclose(scores.log_likelihood, by_hand.detach())
     with pytest.raises(RunError, match="run of 'rnn-1'"):
         load_cgrnn(tmp_path / "run")
@@ -187,10 +187,10 @@ def test_a_run_knows_its_data_set(data, small_run, tmp_path):
 
 
 def test_ctrl_c_is_an_interrupt(data, small_run, tmp_path, monkeypatch):
-    def interrupted_step(self, batch):
+    def interrupted_step(self, batch, batch_idx):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(CGRNNTask, "training_step", interrupted_step)
+    monkeypatch.setattr(EnergyTask, "training_step", interrupted_step)
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -203,8 +203,8 @@ def test_the_baseline_takes_a_piece_of_one_frame():
     model = RNN(RNNConfig(state=4))
     one = torch.zeros(2, 1, 128)
     assert torch.equal(model(one), model(torch.zeros(2, 3, 128))[:, :1])
-    model.log_likelihood(one).sum().backward()
-    assert model.initial_state.grad is not None
+    model.bound(one).sum().backward()
+    assert next(model.layers.children()).initial_state.grad is not None
 
 
 def test_folders_that_cannot_be_used(data, small_run, tmp_path):

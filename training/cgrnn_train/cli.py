@@ -1,4 +1,4 @@
-"""The `cgrnn-train` command: prepare, fit, evaluate, export. Thin: each verb lives in a file of its own."""
+"""The `cgrnn-train` command. Thin: each verb lives in a file of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 import os
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -24,6 +26,9 @@ app.add_typer(prepare_app, name="prepare")
 
 
 DONE, OUR_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+SYSTEM_NAMES = "rnn-1|rnn-2|storn|vrnn|srnn-s|srnn-s-res|srnn-f|rnn-rbm|rnn-ssrbm|cgrnn"
+"""Of `cgrnn_train.systems.SYSTEMS`, which takes a second to import; a test holds the two together."""
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Data = Annotated[
@@ -44,7 +49,11 @@ def fit(
         Path | None, typer.Option(metavar="FILE.toml", help="The configuration: system, [model] and [fit].")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="cgrnn|rnn-1", help="The system. By default the configuration's.")
+        str | None, typer.Option(metavar=SYSTEM_NAMES, help="The system. By default the configuration's.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a key of the configuration, as fit.epochs=30."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     start: Annotated[
@@ -60,18 +69,21 @@ def fit(
     import torch
     from lightning.pytorch.utilities import rank_zero_only
 
-    from cgrnn_train.config import RunConfig
+    from cgrnn_train.config import RunConfig, parse_overrides
     from cgrnn_train.fit import fit as run_fit
     from cgrnn_train.run import RunError, open_data, read_config
 
     if threads:
         torch.set_num_threads(threads)
+    overrides = parse_overrides(assignments or [])
     if config is not None:
-        settings = RunConfig.read(config, model)
+        settings = RunConfig.read(config, model, overrides)
     elif resume:
         settings = read_config(out)
+        if model or overrides:
+            raise RunError("found --model or --set with --resume; a resumed run keeps its configuration: leave it out")
     else:
-        settings = RunConfig.from_dict({}, "defaults", model)
+        settings = RunConfig.from_dict({}, "defaults", model, overrides)
     if data is None and not resume:
         raise RunError("found no data set to train on; give --data, made by 'cgrnn-train prepare'")
     best = run_fit(
@@ -103,50 +115,102 @@ def evaluate(
     temperatures: Annotated[int, typer.Option(min=1, metavar="N", help="Temperatures of AIS.")] = 1000,
     chains: Annotated[int, typer.Option(min=2, metavar="N", help="Chains of AIS, a frame.")] = 64,
     chunk: Annotated[int, typer.Option(min=1, metavar="N", help="Frames annealed together: bounds the memory.")] = 64,
+    samples: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Draws of a variational autoencoder's latent path; 1: the ELBO.")
+    ] = 16,
     frames: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Score a random choice of so many frames. By default all.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Only the likelihood of a random choice of so many frames, not kept."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of that choice and of the estimate.")] = 0,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Estimate a run's log-likelihood, nats a frame, over all frames of all sequences, the first included."""
+    """Score a run on all frames of a split: likelihood, accuracy under both protocols. Stopped, it goes on when called
+    again.
+    """
     import torch
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress
 
     from cgrnn_train.data.sequences import sequences
-    from cgrnn_train.evaluate import estimator, log_likelihoods
+    from cgrnn_train.evaluate import Settings, estimator, log_likelihoods
     from cgrnn_train.run import load, open_data
+    from cgrnn_train.score import evaluate_run, is_unfinished
 
     if threads:
         torch.set_num_threads(threads)
-    _, model = load(run)
-    pieces = sequences(open_data(run, data), split)
-    with Progress(console=Console(stderr=True)) as bar:
-        total = min(sum(len(piece) for piece in pieces), frames or sys.maxsize)
-        task = bar.add_task(f"AIS over {total} frames", total=total)
-        scores = log_likelihoods(
-            model,
-            pieces,
-            temperatures=temperatures,
-            chains=chains,
-            chunk=chunk,
-            limit=frames,
-            seed=seed,
-            progress=lambda done: bar.advance(task, done),
-        )
-    score = scores.summary(estimator(model, temperatures, chains))
+    settings = Settings(temperatures, chains, chunk, samples, seed)
+    data_set = open_data(run, data)
+    pieces, (_, model) = sequences(data_set, split), load(run)
+    if is_unfinished(run):
+        print(f"{run} was not trained to its last epoch: these are its best weights so far", file=sys.stderr)
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True)) as bar:
+
+        def stage(name: str, total: int) -> Callable[[int], None]:
+            task = bar.add_task(name, total=total)
+            return lambda done: bar.advance(task, done)
+
+        if frames is not None:
+            kind = estimator(model, settings)
+            progress = stage(kind, min(sum(len(piece) for piece in pieces), frames))
+            scores = log_likelihoods(model, pieces, settings, limit=frames, progress=progress)
+            likelihood = scores.summary(kind)
+            result = {"split": split, "frames": len(scores.sequence), "log_likelihood": asdict(likelihood)}
+        else:
+            command = shlex.join(["cgrnn-train", *sys.argv[1:]])
+            scored = evaluate_run(run, data_set, split, settings, command=command, stage=stage)
+            likelihood, result = scored.log_likelihood, scored.to_dict()
     if as_json:
-        print(json.dumps({"run": str(run), "split": split, **score.to_dict()}))
+        print(json.dumps({"run": str(run), **result}))
         return
-    low, high = score.interval
+    low, high = likelihood.interval
     print(
-        f"{run} on {split}: {score.log_likelihood:.3f} nats a frame, "
-        f"95 % interval by sequence {low:.3f} to {high:.3f}, "
-        f"{score.frames} frames; {score.kind}, standard error {score.standard_error:.4f}, "
-        f"effective chains {score.effective_sample_size:.0%}"
+        f"{run} on {split}: {likelihood.value:.3f} nats a frame, 95 % interval by sequence {low:.3f} to {high:.3f}, "
+        f"{result['frames']} frames; {likelihood.kind}, standard error {likelihood.standard_error:.4f}, "
+        f"effective chains {likelihood.effective_sample_size:.0%}"
     )
+    for protocol in ("prediction", "reconstruction"):
+        if accuracy := result.get(protocol):
+            print(
+                f"accuracy, {protocol}: {accuracy['per_frame']['value']:.2%} per frame, "
+                f"{accuracy['pooled']['value']:.2%} pooled"
+            )
+
+
+@app.command()
+def table(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN... OUT.md", help="Run folders, and the page to write.")],
+    split: Annotated[str, typer.Option(metavar="train|valid|test", help="Which scores to show.")] = "test",
+) -> None:
+    """Write one Markdown page of runs' scores, with the paper's and the published figures beside them."""
+    from cgrnn_train.run import RunError
+    from cgrnn_train.table import write_table
+
+    *runs, out = paths
+    if not runs or out.suffix != ".md":
+        raise RunError(f"found {' '.join(map(str, paths))}; expected run folders and then a page that ends in .md")
+    write_table(runs, out, split)
+    print(f"wrote {out}", file=sys.stderr)
+
+
+@app.command()
+def figures(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN... OUT", help="Run folders, and the folder to write.")],
+    data: Data = None,
+    split: Annotated[str, typer.Option(metavar="train|valid|test", help="Where the piece is from.")] = "test",
+    piece: Annotated[int, typer.Option(min=0, metavar="N", help="Which piece of the split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what is drawn.")] = 0,
+) -> None:
+    """Draw hidden activations with their sparsity, reconstructions and generated rolls, as PNG and SVG."""
+    from cgrnn_train.figures import write_figures
+    from cgrnn_train.run import RunError, open_data
+
+    *runs, out = paths
+    if not runs:
+        raise RunError(f"found {out} alone; expected run folders and then the folder to write")
+    write_figures(runs, open_data(runs[0], data), out, piece=piece, split=split, seed=seed)
+    print(f"wrote {out}", file=sys.stderr)
 
 
 @app.command()
@@ -205,7 +269,10 @@ def main() -> None:
             _fail(f"{explain()} Try --help.", USAGE)
         _fail(f"a fault of ours: {type(error).__name__}: {error} (CGRNN_DEBUG=1 shows where).", OUR_FAULT)
     if code == INTERRUPTED:
-        _fail("stopped; a training run goes on with --resume from its last finished epoch", INTERRUPTED)
+        _fail(
+            "stopped; fit goes on with --resume from its last finished epoch, evaluate when called again",
+            INTERRUPTED,
+        )
     sys.exit(code if isinstance(code, int) else DONE)
 
 

@@ -10,15 +10,15 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.models.cgrnn import CGRNNConfig
-from cgrnn_train.models.rnn import RNNConfig
 from cgrnn_train.ranges import BELOW_ONE, COUNT, NOT_NEGATIVE, POSITIVE, SEMITONES, SHARE, ConfigError, check_ranges
+from cgrnn_train.systems import SYSTEMS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports] # installed where it is needed
 
-SYSTEMS: dict[str, type[CGRNNConfig] | type[RNNConfig]] = {"cgrnn": CGRNNConfig, "rnn-1": RNNConfig}
+TABLES = ("model", "fit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,16 @@ class FitConfig:
         weight_decay: decoupled.
         decay_from: share of the run after which the learning rates fall linearly to zero.
         clip: largest norm of the gradient.
+        divergence_warm_up: epochs over which the KL term of a variational autoencoder comes to weigh 1, from 1 over
+            their number on; without them its posterior may settle at the prior. Validation always has the bound.
         sweeps: k, Gibbs sweeps of the negative phase a step.
         chains: "persistent": each training frame keeps its own chain from epoch to epoch; "data": CD-k.
         average: decay of the exponential moving average of the weights, which validation and the result use; 0: none.
         uniform_init: draw all parameters but the visible bias from U(±this), as the paper did; 0: the defaults.
         seed: of weights, order, dropout and chains.
         validation_every: epochs between validations; the last epoch is always validated.
-        validation_frames: validation frames whose log Z is estimated, out of the first 1,024 of each piece.
+        validation_frames: validation frames whose log Z is estimated, out of the first 1,024 of each piece; systems
+            without a log Z take all of those.
         validation_temperatures: of that AIS estimate.
         validation_chains: of that AIS estimate.
     """
@@ -57,6 +60,7 @@ class FitConfig:
     weight_decay: float = 0.0
     decay_from: float = 0.5
     clip: float = 1.0
+    divergence_warm_up: int = 0
     sweeps: int = 10
     chains: Literal["persistent", "data"] = "persistent"
     average: float = 0.995
@@ -80,6 +84,7 @@ class FitConfig:
             weight_decay=NOT_NEGATIVE,
             decay_from=SHARE,
             clip=NOT_NEGATIVE,
+            divergence_warm_up=NOT_NEGATIVE,
             sweeps=COUNT,
             average=BELOW_ONE,
             uniform_init=NOT_NEGATIVE,
@@ -96,7 +101,7 @@ class RunConfig:
     """A system, its architecture and its training."""
 
     system: str = "cgrnn"
-    model: CGRNNConfig | RNNConfig = field(default_factory=CGRNNConfig)
+    model: Any = field(default_factory=CGRNNConfig)
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
@@ -111,30 +116,54 @@ class RunConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], where: str, system: str | None = None) -> RunConfig:
-        """Build from parsed TOML or JSON; ``system`` overrides the file's.
+    def from_dict(
+        cls, values: dict[str, Any], where: str, system: str | None = None, overrides: dict[str, Any] | None = None
+    ) -> RunConfig:
+        """Build from parsed TOML or JSON.
+
+        A table named after a system, as [vrnn.model] or [vrnn.fit], replaces keys of [model] and [fit] for that system
+        alone, so that one file can hold a comparison.
+
+        Args:
+            values: the parsed file.
+            where: names the file in errors.
+            system: overrides the file's.
+            overrides: tables "model" and "fit" whose keys replace all others.
 
         Raises:
-            ConfigError: an unknown table, key or system, or a value of the wrong type or out of range; ``where`` names
-                the file.
+            ConfigError: an unknown table, key or system, or a value of the wrong type or out of range.
         """
         _check_table(values, where)
-        unknown = set(values) - {"system", "model", "fit"}
+        unknown = set(values) - {"system", *TABLES, *SYSTEMS}
         if unknown:
-            raise ConfigError(f"{where}: found '{min(unknown)}'; expected only system, [model] and [fit]")
+            raise ConfigError(
+                f"{where}: found '{min(unknown)}'; expected only system, [model], [fit], "
+                f"or [NAME.model] and [NAME.fit] with the name of a system"
+            )
         system = system or values.get("system", "cgrnn")
         if not isinstance(system, str) or system not in SYSTEMS:
             raise ConfigError(f"{where}: found the system {system!r}; expected one of {', '.join(SYSTEMS)}")
-        model = _build(SYSTEMS[system], values.get("model", {}), f"{where} [model]")
-        fit = _build(FitConfig, values.get("fit", {}), f"{where} [fit]")
+        layers = [values, _check_layer(values.get(system, {}), f"{where} [{system}]"), overrides or {}]
+        tables: dict[str, dict[str, Any]] = {}
+        for name in TABLES:
+            tables[name] = {}
+            for layer in layers:
+                tables[name] |= _check_table(layer.get(name, {}), f"{where} [{name}]")
+        architecture = SYSTEMS[system]
+        model = _build(architecture.config, architecture.fixed | tables["model"], f"{where} [model]")
+        for key, value in architecture.fixed.items():
+            if getattr(model, key) != value:
+                raise ConfigError(
+                    f"{where} [model] {key}: found {getattr(model, key)!r}; expected {value!r}, as '{system}' has"
+                )
         try:
-            return cls(system, model, fit)
+            return cls(system, model, _build(FitConfig, tables["fit"], f"{where} [fit]"))
         except ConfigError as error:
             raise ConfigError(f"{where} {error}") from None
 
     @classmethod
-    def read(cls, path: Path, system: str | None = None) -> RunConfig:
-        """Read a TOML file; raises `ConfigError`."""
+    def read(cls, path: Path, system: str | None = None, overrides: dict[str, Any] | None = None) -> RunConfig:
+        """Read a TOML file; as `from_dict`, raises `ConfigError`."""
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -143,7 +172,28 @@ class RunConfig:
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise ConfigError(f"{path} is not readable as TOML: {error}") from None
-        return cls.from_dict(values, str(path), system)
+        return cls.from_dict(values, str(path), system, overrides)
+
+
+def parse_overrides(assignments: list[str]) -> dict[str, Any]:
+    """Read KEY=VALUE pairs such as ``fit.epochs=30`` or ``model.mode=D`` into tables.
+
+    A value is TOML's; a bare word is taken as a string. Raises `ConfigError` on anything else.
+    """
+    tables: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        table, dot, name = key.strip().partition(".")
+        if not equals or not dot or table not in TABLES or not name:
+            raise ConfigError(
+                f"--set: found {assignment!r}; expected model.KEY=VALUE or fit.KEY=VALUE, as fit.epochs=30"
+            )
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text.strip()
+        tables.setdefault(table, {})[name] = value
+    return tables
 
 
 def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
@@ -160,9 +210,18 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
         raise ConfigError(f"{where} {error}") from None
 
 
-def _check_table(values: object, where: str) -> None:
+def _check_table(values: Any, where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: found {values!r}; expected a table of keys and values")
+    return values
+
+
+def _check_layer(values: Any, where: str) -> dict[str, Any]:
+    """The [NAME] table of a system: it holds [NAME.model] and [NAME.fit] and nothing else."""
+    unknown = set(_check_table(values, where)) - set(TABLES)
+    if unknown:
+        raise ConfigError(f"{where}: found '{min(unknown)}'; expected only model and fit")
+    return values
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:

@@ -7,41 +7,42 @@ frame.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from cgrnn_train.likelihood.ais import ais_log_partition
-from cgrnn_train.models.cgrnn import CGRNN
-from cgrnn_train.models.cssrbm import UnitSlabs, free_energy
-from cgrnn_train.models.rnn import RNN
+from cgrnn_train.likelihood.chunks import in_chunks
+from cgrnn_train.models.energy import EnergySystem, free_energy
+from cgrnn_train.models.system import BoundSystem, System
+from cgrnn_train.scores import Likelihood
+
+PIECES_TOGETHER = 16
+"""Sequences of about one length that a bound is computed of together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A log-likelihood.
+class Settings:
+    """How a likelihood is estimated.
 
     Attributes:
-        log_likelihood: mean over frames, nats a frame.
-        interval: 95 % bootstrap interval by sequence.
-        frames: how many were scored.
-        kind: of the estimator.
-        standard_error: of the mean that comes from estimating log Z (0 if exact).
-        effective_sample_size: mean share of the AIS chains that count, 0 to 1 (1 if exact).
+        temperatures: of AIS.
+        chains: of AIS, a frame.
+        chunk: frames annealed together: bounds the memory.
+        samples: draws of the latent path of a variational autoencoder; 1 is the bound that it is trained on.
+        seed: of the estimate and of ``limit``'s choice.
     """
 
-    log_likelihood: float
-    interval: tuple[float, float]
-    frames: int
-    kind: str
-    standard_error: float
-    effective_sample_size: float
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return asdict(self)
+    temperatures: int = 1000
+    chains: int = 64
+    chunk: int = 64
+    samples: int = 1
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class FrameScores:
     effective_share: Tensor
     sequence: Tensor
 
-    def summary(self, kind: str, *, resamples: int = 1000, seed: int = 0) -> Score:
+    def summary(self, kind: str, *, resamples: int = 1000, seed: int = 0) -> Likelihood:
         """The mean with its bootstrap interval by sequence."""
         values = self.log_likelihood.double().numpy()
         owner = self.sequence.numpy()
@@ -65,57 +66,59 @@ class FrameScores:
         low, high = np.percentile(means, [2.5, 97.5])
         error = float(self.standard_error.double().square().sum().sqrt() / len(values))
         share = float(self.effective_share.mean())
-        return Score(float(values.mean()), (float(low), float(high)), len(values), kind, error, share)
+        return Likelihood(float(values.mean()), (float(low), float(high)), kind, error, share)
 
 
 @torch.no_grad()
 def log_likelihoods(
-    model: CGRNN | RNN,
+    model: System,
     pieces: list[Tensor],
+    settings: Settings | None = None,
     *,
-    temperatures: int = 1000,
-    chains: int = 64,
-    chunk: int = 64,
     limit: int | None = None,
-    seed: int = 0,
+    store: Path | None = None,
+    key: dict[str, object] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> FrameScores:
-    """log p(v_n | u_(n−1)) of the frames of ``pieces``, each (time, visible).
+    """The log-likelihood of each frame of ``pieces``, each (time, visible), or of some of them.
+
+    A `BoundSystem` is exact or a lower bound, whose shares of the frames only their sums mean anything; for an
+    `EnergySystem` log Z is estimated by AIS: over-estimated; with a sampled feed, for one draw of the latent path.
 
     Args:
-        model: an RNN (exact) or a CGRNN (log Z by AIS: over-estimated; with a sampled feed, for one draw of the
-            latent path).
+        model: the system.
         pieces: the sequences.
-        temperatures: of AIS.
-        chains: of AIS, a frame.
-        chunk: frames annealed together.
-        limit: score a random ``limit`` of the frames (the same ones for one ``seed``) instead of all.
-        seed: of that choice and of the estimate.
+        settings: of the estimate.
+        limit: score a random ``limit`` of the frames (the same ones for one seed) instead of all.
+        store: a folder where finished parts are kept, so that the same call later goes on where this one stopped.
+        key: what, besides the settings, the estimate depends on (see `in_chunks`).
         progress: called with the frames done since the last call.
     """
+    settings = settings or Settings()
     was_training = model.training
     model.eval()
-    device = next(model.parameters()).device
     owner = torch.cat([torch.full((len(piece),), index) for index, piece in enumerate(pieces)])
-    generator = torch.Generator().manual_seed(seed)
-    pick = torch.randperm(len(owner), generator=generator)[:limit].sort().values
+    pick = torch.randperm(len(owner), generator=torch.Generator().manual_seed(settings.seed))[:limit].sort().values
     owner = owner[pick]
     rows = _rows_in_pieces(pieces, pick, owner)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        if isinstance(model, RNN):
-            values = torch.cat(
-                [
-                    model.log_likelihood(piece[None].to(device))[0].cpu()[own].double()
-                    for piece, own in zip(pieces, rows, strict=True)
-                    if len(own)
-                ]
-            )
-            scores = FrameScores(values, torch.zeros_like(values), torch.ones_like(values), owner)
-        else:
-            scores = _cgrnn_scores(model, pieces, rows, owner, temperatures, chains, chunk, progress)
+    if isinstance(model, BoundSystem):
+        scores = _bounds(model, pieces, rows, owner, settings, store, key, progress)
+    elif isinstance(model, EnergySystem):
+        scores = _annealed(model, pieces, rows, owner, settings, store, key, progress)
+    else:
+        raise TypeError(f"found {type(model).__name__}; expected a BoundSystem or an EnergySystem")
     model.train(was_training)
     return scores
+
+
+def estimator(model: System, settings: Settings) -> str:
+    """The kind of estimate that `log_likelihoods` makes, in words."""
+    if isinstance(model, BoundSystem):
+        return model.kind(settings.samples)
+    kind = f"AIS, {settings.temperatures:,} temperatures x {settings.chains} chains (errs high)"
+    if isinstance(model, EnergySystem) and model.has_sampled_feed:
+        kind += ", one sample of the latent path"
+    return kind
 
 
 def _rows_in_pieces(pieces: list[Tensor], pick: Tensor, owner: Tensor) -> tuple[Tensor, ...]:
@@ -125,46 +128,116 @@ def _rows_in_pieces(pieces: list[Tensor], pick: Tensor, owner: Tensor) -> tuple[
     return (pick - first[owner]).split(torch.bincount(owner, minlength=len(pieces)).tolist())
 
 
-def _cgrnn_scores(
-    model: CGRNN,
+def _bounds(
+    model: BoundSystem,
     pieces: list[Tensor],
     rows: tuple[Tensor, ...],
     owner: Tensor,
-    temperatures: int,
-    chains: int,
-    chunk: int,
+    settings: Settings,
+    store: Path | None,
+    key: dict[str, object] | None,
     progress: Callable[[int], None],
 ) -> FrameScores:
+    """A chunk is some pieces of about one length: for one draw they run as a batch."""
     device = next(model.parameters()).device
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
-    for piece, own in zip(pieces, rows, strict=True):
-        if len(own) or model.has_sampled_feed:  # which draws for every piece, so that `limit` does not change the draws
-            frames = piece.to(device)
-            visible, hidden = model(frames[None])
-            own = own.to(device)
-            parts.append((frames[own], visible[0, own], hidden[0, own]))
-    frames, visible_bias, hidden_bias = (torch.cat(part) for part in zip(*parts, strict=True))
-    slabs = model.rbm.slabs()
-    partition = ais_log_partition(
-        UnitSlabs.of(slabs),
-        visible_bias,
-        hidden_bias,
-        temperatures=temperatures,
-        chains=chains,
-        chunk=chunk,
+    order = sorted((index for index, own in enumerate(rows) if len(own)), key=lambda index: len(pieces[index]))
+
+    def estimate(part: slice) -> dict[str, Tensor]:
+        chosen = order[part]
+        if settings.samples == 1:
+            frames = pad_sequence([pieces[index] for index in chosen], batch_first=True).to(device)
+            lengths = torch.tensor([len(pieces[index]) for index in chosen], device=device)
+            mask = torch.arange(frames.shape[1], device=device) < lengths[:, None]
+            found = model.bound(frames, mask).double().cpu()
+            values = [row[rows[index]] for row, index in zip(found, chosen, strict=True)]
+        else:
+            values = [
+                model.log_likelihood(pieces[index].to(device), settings.samples).cpu()[rows[index]] for index in chosen
+            ]
+        return {"log_likelihood": torch.cat(values)}
+
+    lengths = iter([len(rows[index]) for index in order])
+    found = in_chunks(
+        len(order),
+        PIECES_TOGETHER,
+        estimate,
+        seed=settings.seed,
+        store=store,
+        key={**(key or {}), "samples": settings.samples},
+        progress=lambda count: progress(sum(islice(lengths, count))),
+    )["log_likelihood"]
+    shares = dict(zip(order, found.split([len(rows[index]) for index in order]), strict=True))
+    values = torch.cat([shares[index] for index in sorted(order)])
+    return FrameScores(values, torch.zeros_like(values), torch.ones_like(values), owner)
+
+
+def _annealed(
+    model: EnergySystem,
+    pieces: list[Tensor],
+    rows: tuple[Tensor, ...],
+    owner: Tensor,
+    settings: Settings,
+    store: Path | None,
+    key: dict[str, object] | None,
+    progress: Callable[[int], None],
+) -> FrameScores:
+    """A chunk is some frames, whatever pieces they are of; the recurrence runs once a piece."""
+    head = model.rbm.head()
+    biases = _Biases(model, pieces, settings.seed)
+    places = torch.cat(rows)
+
+    def estimate(part: slice) -> dict[str, Tensor]:
+        frames, visible_bias, hidden_bias = biases.of(owner[part], places[part])
+        partition = ais_log_partition(
+            head,
+            visible_bias,
+            hidden_bias,
+            temperatures=settings.temperatures,
+            chains=settings.chains,
+            chunk=settings.chunk,
+            seed=int(torch.randint(2**62, ())),
+        )
+        energy = free_energy(head, frames, visible_bias, hidden_bias).double().cpu()
+        return {
+            "log_likelihood": -energy - partition.log_z,
+            "standard_error": partition.standard_error,
+            "effective_share": partition.effective_sample_size / settings.chains,
+        }
+
+    found = in_chunks(
+        len(owner),
+        settings.chunk,
+        estimate,
+        seed=settings.seed,
+        store=store,
+        key={**(key or {}), "temperatures": settings.temperatures, "chains": settings.chains},
         progress=progress,
     )
-    energy = free_energy(slabs, frames, visible_bias, hidden_bias).double().cpu()
-    return FrameScores(
-        -energy - partition.log_z, partition.standard_error, partition.effective_sample_size / chains, owner
-    )
+    return FrameScores(found["log_likelihood"], found["standard_error"], found["effective_share"], owner)
 
 
-def estimator(model: CGRNN | RNN, temperatures: int, chains: int) -> str:
-    """The kind of estimate that `log_likelihoods` makes, in words."""
-    if isinstance(model, RNN):
-        return "exact"
-    kind = f"AIS, {temperatures:,} temperatures x {chains} chains (errs high)"
-    if model.has_sampled_feed:
-        kind += ", one sample of the latent path"
-    return kind
+class _Biases:
+    """The biases of some frames of a list of pieces, computed a piece at a time and kept for the last one."""
+
+    def __init__(self, model: EnergySystem, pieces: list[Tensor], seed: int) -> None:
+        self._model, self._pieces, self._seed = model, pieces, seed
+        self._index, self._kept = -1, (torch.empty(0), torch.empty(0), torch.empty(0))
+
+    def of(self, owner: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Frames (rows, visible), b̃_v (rows, visible), b̃_h (rows, hidden) of frame ``places[i]`` of ``owner[i]``."""
+        parts = [
+            tuple(tensor[places[owner == index].to(tensor.device)] for tensor in self._piece(int(index)))
+            for index in owner.unique_consecutive()
+        ]
+        frames, visible_bias, hidden_bias = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        return frames, visible_bias, hidden_bias
+
+    def _piece(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        if index != self._index:
+            device = next(self._model.parameters()).device
+            frames = self._pieces[index].to(device)
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                torch.manual_seed(self._seed * 1_000_003 + index)  # a sampled feed draws the same wherever chunks begin
+                visible_bias, hidden_bias = self._model(frames[None])
+            self._index, self._kept = index, (frames, visible_bias[0], hidden_bias[0])
+        return self._kept

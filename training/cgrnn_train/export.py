@@ -66,6 +66,7 @@ class Transition(nn.Module):
         with torch.no_grad():
             self.register_buffer("input_weight", torch.cat([model.frame_weight, feed], dim=1).T.contiguous())
             self.register_buffer("state_weight", model.state_weight.T.contiguous())
+            assert rbm.visible_modulation is not None  # only RNN-ssRBM has none
             heads = torch.cat([rbm.visible_modulation.weight, rbm.hidden_modulation.weight])
             self.register_buffer("head_weight", heads.T.contiguous())
             self.register_buffer("head_bias", torch.cat([rbm.visible_bias, rbm.folded_hidden_bias()]))

@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, cast
 
 import lightning as L
 import torch
@@ -25,18 +25,18 @@ from lightning.pytorch.utilities import rank_zero_only
 from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import mean_frame, pieces_of
-from cgrnn_train.models.cgrnn import CGRNN
-from cgrnn_train.models.rnn import RNN
+from cgrnn_train.models.system import System
 from cgrnn_train.run import (
     RunError,
-    build,
     load_weights,
     read_config,
     save_config,
     save_data,
+    save_record,
     trained_on,
 )
-from cgrnn_train.task import CGRNNTask, RNNTask
+from cgrnn_train.systems import build
+from cgrnn_train.task import task_of
 
 LAST = "last"
 """Name of the one checkpoint kept: the end of the last whole epoch."""
@@ -83,7 +83,7 @@ def fit(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it tells of devices and advertises loggers
     L.seed_everything(config.fit.seed, verbose=False)
     model = _initialised(config, data) if start is None else _fine_tuned(config, start)
-    task = (CGRNNTask if isinstance(model, CGRNN) else RNNTask)(cast(Any, model), config, data, folder)
+    task = task_of(model)(model, config, data, folder)
     trainer = _trainer(config, folder, devices, accelerator, show_progress)
     if not resume:
         _claim(folder, config, data, command)
@@ -98,6 +98,16 @@ def fit(
                 raise
     if trainer.interrupted:
         raise KeyboardInterrupt
+    if trainer.is_global_zero:
+        device = task.device.type
+        save_record(
+            folder,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            training_seconds=round(task.seconds, 1),
+            epochs=config.fit.epochs,
+            device=f"{device}, {devices} process(es), {torch.get_num_threads()} thread(s)",
+            validation_log_likelihood=task.best if math.isfinite(task.best) else None,
+        )
     return task.best
 
 
@@ -135,25 +145,25 @@ def _trainer(config: RunConfig, folder: Path, devices: int, accelerator: str, sh
         raise RunError(f"cannot train on {devices} of accelerator {accelerator!r} here: {reason}") from None
 
 
-def _initialised(config: RunConfig, data: PackedFrames) -> CGRNN | RNN:
+def _initialised(config: RunConfig, data: PackedFrames) -> System:
     """A fresh model that starts from the mean training frame."""
-    model = build(config)
+    model = build(config.system, config.model)
     scale = config.fit.uniform_init
     if scale:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.uniform_(-scale, scale)
-    (model.rbm if isinstance(model, CGRNN) else model).start_from(mean_frame(data))
+    model.start_from(mean_frame(data))
     return model
 
 
-def _fine_tuned(config: RunConfig, start: Path) -> CGRNN | RNN:
+def _fine_tuned(config: RunConfig, start: Path) -> System:
     """A model with the weights of a finished run, to go on with; only the dropouts may be others."""
     found = read_config(start).model
     wanted = dataclasses.replace(config.model, dropout=found.dropout, state_dropout=found.state_dropout)
     if found != wanted:
         raise RunError(f"{start} has another [model] than the configuration; only the dropouts may differ")
-    model = build(config)
+    model = build(config.system, config.model)
     load_weights(start, model)
     return model
 

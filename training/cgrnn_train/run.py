@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,35 +11,36 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from cgrnn_bundle.frames import FrameSpec
 from cgrnn_train.config import ConfigError, RunConfig
 from cgrnn_train.data.packed import PackedFrames, is_data_set
-from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
-from cgrnn_train.models.rnn import RNN, RNNConfig
+from cgrnn_train.models.cgrnn import CGRNN
+from cgrnn_train.models.system import System
+from cgrnn_train.systems import build
 
-CONFIG, WEIGHTS, COMMAND, DATA = "config.json", "model.safetensors", "command.txt", "data.json"
+CONFIG, WEIGHTS, COMMAND, DATA, RECORD = "config.json", "model.safetensors", "command.txt", "data.json", "fit.json"
 
 
 class RunError(ValueError):
     """A run folder that cannot be used: what was found, what was expected, the fix."""
 
 
-def build(config: RunConfig) -> CGRNN | RNN:
-    """A fresh model of ``config``'s system."""
-    model = config.model
-    return CGRNN(model) if isinstance(model, CGRNNConfig) else RNN(model)
-
-
 def save_data(folder: Path, data: PackedFrames) -> None:
-    """Write which data set a run is trained on: its folder and its digest."""
-    record = {"folder": str(data.folder.resolve()), "digest": data.digest}
+    """Write which data set a run is trained on: its folder, digest, source and frame."""
+    record = {
+        "folder": str(data.folder.resolve()),
+        "digest": data.digest,
+        "source": str(data.meta.get("source", data.folder.name)),
+        "frame": dataclasses.asdict(data.spec),
+    }
     (folder / DATA).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def trained_on(folder: Path) -> dict[str, str] | None:
-    """What `save_data` wrote: ``folder`` and ``digest``; None for a run without a record, raises `RunError`."""
+def trained_on(folder: Path) -> dict[str, Any] | None:
+    """What `save_data` wrote, ``folder`` and ``digest`` at least; None if there is no record; raises `RunError`."""
     try:
         record: Any = json.loads((folder / DATA).read_text(encoding="utf-8"))
-        return {"folder": str(record["folder"]), "digest": str(record["digest"])}
+        return {**record, "folder": str(record["folder"]), "digest": str(record["digest"])}
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -49,13 +51,22 @@ def open_data(folder: Path, given: Path | None = None) -> PackedFrames:
     """Open the data set ``given``, or else the one that the run in ``folder`` was trained on.
 
     Raises:
-        RunError: there is no record of it, or its folder now holds another data set or none.
+        RunError: there is no record of it, its folder now holds another data set or none, or the set has other frames.
         DataError: the data set is none, or is damaged.
     """
-    if given is not None:
-        return PackedFrames.open(given)
+    if given is not None and not (folder / CONFIG).exists():
+        return PackedFrames.open(given)  # a run to begin
     read_config(folder)  # says so if it is no run at all
     record = trained_on(folder)
+    if given is not None:
+        data = PackedFrames.open(given)
+        if record is not None and "frame" in record and FrameSpec(**record["frame"]) != data.spec:
+            expected = _frame_words(FrameSpec(**record["frame"]))
+            raise RunError(
+                f"{given} has frames of {_frame_words(data.spec)}; expected {expected}, on which {folder} was trained; "
+                f"prepare the set with those"
+            )
+        return data
     if record is None:
         raise RunError(f"{folder} does not say what it was trained on (no {DATA}); give --data")
     if not is_data_set(Path(record["folder"])):
@@ -64,6 +75,27 @@ def open_data(folder: Path, given: Path | None = None) -> PackedFrames:
     if data.digest != record["digest"]:
         raise RunError(f"{data.folder} has changed since {folder} was trained on it; give --data")
     return data
+
+
+def _frame_words(spec: FrameSpec) -> str:
+    return f"{spec.note_value or f'{spec.frame_seconds:g} s'} by the rule '{spec.rule}'"
+
+
+def save_record(folder: Path, **values: object) -> None:
+    """Write what a finished run was: parameters, training_seconds, epochs, device, validation_log_likelihood."""
+    (folder / RECORD).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """What `save_record` wrote; None if the run is unfinished (or older than these records)."""
+    try:
+        return json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        raise RunError(
+            f"{folder / RECORD} is not readable ({error!r}); go on with --resume to write it again"
+        ) from None
 
 
 def save_config(folder: Path, config: RunConfig, command: str) -> None:
@@ -92,10 +124,10 @@ def read_config(folder: Path) -> RunConfig:
         raise RunError(f"{folder / CONFIG} is not readable: {error}") from None
 
 
-def load(folder: Path) -> tuple[RunConfig, CGRNN | RNN]:
+def load(folder: Path) -> tuple[RunConfig, System]:
     """The configuration and the trained model of a run, in evaluation mode; raises `RunError`."""
     config = read_config(folder)
-    model = build(config)
+    model = build(config.system, config.model)
     load_weights(folder, model)
     return config, model.eval()
 
@@ -115,6 +147,6 @@ def load_weights(folder: Path, model: nn.Module) -> None:
 def load_cgrnn(folder: Path) -> tuple[RunConfig, CGRNN]:
     """`load` for what only a CGRNN can do; raises `RunError` on a run of another system."""
     config, model = load(folder)
-    if isinstance(model, RNN) or isinstance(config.model, RNNConfig):
+    if not isinstance(model, CGRNN):
         raise RunError(f"{folder} is a run of '{config.system}'; expected one of 'cgrnn'")
     return config, model

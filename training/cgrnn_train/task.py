@@ -6,8 +6,10 @@ ends with the weights of one that never was.
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import lightning as L
 import torch
@@ -18,10 +20,10 @@ from cgrnn_train.chains import Chains
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import Batch, TrainingBatches, sequences
-from cgrnn_train.evaluate import log_likelihoods
-from cgrnn_train.models.cgrnn import CGRNN, Conditionals
-from cgrnn_train.models.rnn import RNN
-from cgrnn_train.run import save_weights
+from cgrnn_train.evaluate import Settings, log_likelihoods
+from cgrnn_train.models.energy import Conditionals, EnergySystem
+from cgrnn_train.models.system import BoundSystem, System
+from cgrnn_train.run import RunError, save_weights
 
 VALIDATION_LONGEST = 1024
 """Frames of each validation piece that validation looks at, from its beginning."""
@@ -37,13 +39,15 @@ class Task(L.LightningModule):
         folder: where the best weights go.
     """
 
-    def __init__(self, model: CGRNN | RNN, config: RunConfig, data: PackedFrames, folder: Path) -> None:
+    def __init__(self, model: System, config: RunConfig, data: PackedFrames, folder: Path) -> None:
         super().__init__()
         self.model = model
         self.settings: FitConfig = config.fit
         self.frames = data
         self.folder = folder
         self.best = -float("inf")
+        self.seconds = 0.0
+        """That training steps took, validation left out, stopped parts of the run included."""
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Whole batches, made by the data set itself."""
@@ -64,9 +68,9 @@ class Task(L.LightningModule):
         return DataLoader(cast(Any, [0]), batch_size=None)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam or SGD; W and α of a C-ssRBM have a rate of their own."""
+        """Adam or SGD; W and α of an RBM have a rate of their own."""
         fit = self.settings
-        slow = [self.model.rbm.weight, self.model.rbm.raw_precision] if isinstance(self.model, CGRNN) else []
+        slow = self.model.rbm.slow_parameters() if isinstance(self.model, EnergySystem) else []
         names = {id(parameter) for parameter in slow}
         groups = [
             {"params": [p for p in self.model.parameters() if id(p) not in names], "lr": fit.learning_rate},
@@ -94,6 +98,37 @@ class Task(L.LightningModule):
         """Seed the epoch at its first batch: before that, a resumed run has made fewer iterators than a whole one."""
         if batch_idx == 0:
             torch.manual_seed((self.settings.seed * 1_000_003 + self.current_epoch) * 1_009 + self.global_rank)
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Count the time."""
+        self.seconds += time.perf_counter() - self._started
+
+    def watch(self, loss: Tensor, batch: Batch, batch_idx: int) -> None:
+        """Remember which batch this is, and stop if its loss is no number; raises `RunError`."""
+        self._batch = batch, batch_idx
+        if not torch.isfinite(loss):
+            self._stop(f"the loss is {loss.item()}")
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Stop before a gradient that is no number reaches the weights; raises `RunError`."""
+        total = sum(p.grad.sum() for p in self.model.parameters() if p.grad is not None)
+        if not torch.isfinite(torch.as_tensor(total)):
+            self._stop("a gradient is not a finite number")
+
+    def _stop(self, reason: str) -> NoReturn:
+        batch, index = self._batch
+        rows = batch.rows.cpu()
+        touched = [
+            piece.name
+            for piece in self.frames.pieces("train")
+            if bool(((rows >= piece.offset) & (rows < piece.offset + piece.length)).any())
+        ]
+        kept = f"the best weights so far are kept in {self.folder}" if self.best > -math.inf else "nothing was kept yet"
+        raise RunError(
+            f"training stopped: {reason} in batch {index} of epoch {self.current_epoch} (of {_some(touched)}); {kept}; "
+            f"lower learning_rate, and begin with those weights by --from"
+        )
 
     def validation_step(self, batch: int) -> None:
         """Log the likelihood of some validation frames and keep the weights if it is the best so far."""
@@ -101,9 +136,8 @@ class Task(L.LightningModule):
         scores = log_likelihoods(
             self.model,
             sequences(self.frames, "valid", VALIDATION_LONGEST),
-            temperatures=fit.validation_temperatures,
-            chains=fit.validation_chains,
-            limit=fit.validation_frames,
+            Settings(fit.validation_temperatures, fit.validation_chains),
+            limit=fit.validation_frames if isinstance(self.model, EnergySystem) else None,
         )
         value = float(scores.log_likelihood.mean())
         self.log("validation_ll", value, prog_bar=True, batch_size=1, rank_zero_only=True)
@@ -114,35 +148,48 @@ class Task(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the weights do not hold."""
-        checkpoint["best"] = self.best
+        checkpoint["best"], checkpoint["seconds"] = self.best, self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it back."""
-        self.best = checkpoint["best"]
+        self.best, self.seconds = checkpoint["best"], checkpoint["seconds"]
 
 
-class RNNTask(Task):
-    """Maximum likelihood."""
+def _some(names: list[str]) -> str:
+    """The first of ``names`` and how many more there are."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more pieces"
 
-    model: RNN
 
-    def training_step(self, batch: Batch) -> Tensor:
-        """Mean negative log-likelihood, nats a frame."""
-        loss = -self.model.log_likelihood(batch.frames)[batch.mask].mean()
+def task_of(model: System) -> type[Task]:
+    """The task that trains ``model``."""
+    return EnergyTask if isinstance(model, EnergySystem) else BoundTask
+
+
+class BoundTask(Task):
+    """Gradient ascent on the likelihood or on a lower bound of it."""
+
+    model: BoundSystem
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Mean negative bound, nats a frame; in the first epochs with a KL term that weighs less."""
+        epochs = self.settings.divergence_warm_up
+        weight = min(1.0, (self.current_epoch + 1) / epochs) if epochs else 1.0
+        loss = -self.model.bound(batch.frames, batch.mask, weight)[batch.mask].mean()
+        self.watch(loss, batch, batch_idx)
         self.log("loss", loss, prog_bar=True, batch_size=len(batch.frames))
         return loss
 
 
-class CGRNNTask(Task):
+class EnergyTask(Task):
     """Contrastive training with the chains of `Chains` (or, as the paper did, CD-k)."""
 
-    model: CGRNN
+    model: EnergySystem
 
-    def __init__(self, model: CGRNN, config: RunConfig, data: PackedFrames, folder: Path) -> None:
+    def __init__(self, model: EnergySystem, config: RunConfig, data: PackedFrames, folder: Path) -> None:
         super().__init__(model, config, data, folder)
         self.chains = Chains(torch.from_numpy(data.packed.copy()))
 
-    def training_step(self, batch: Batch) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """F(data) − F(fantasy), whose gradient is the likelihood's; its value says nothing of the likelihood."""
         fit = self.settings
         visible_bias, hidden_bias = self.model(batch.frames)
@@ -154,6 +201,7 @@ class CGRNNTask(Task):
         if persists:
             self.chains.write(batch.rows, batch.shift, fantasy)
         loss = self.model.contrast(frames, fantasy, conditionals).mean()
+        self.watch(loss, batch, batch_idx)
         self.log("contrast", loss, prog_bar=True, batch_size=len(batch.frames))
         return loss
 

@@ -1,11 +1,11 @@
-"""Exact log Z of a binary C-ssRBM by enumerating its 2^V frames: the truth that every estimator is tested against."""
+"""Exact log Z of a conditional RBM by enumerating its 2^V frames: the truth that every estimator is tested against."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from cgrnn_train.models.cssrbm import Slabs, free_energy
+from cgrnn_train.models.energy import Head, free_energy
 
 MAX_VISIBLE = 20
 
@@ -24,22 +24,22 @@ def all_frames(visible: int) -> Tensor:
     return ((codes >> torch.arange(visible)) & 1).double()
 
 
-def exact_log_probabilities(slabs: Slabs, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
+def exact_log_probabilities(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
     """log p(v | u) of `all_frames`, (2^visible,), for one b̃_v (visible,) and one b̃_h (hidden,)."""
-    doubles = Slabs(*(tensor.double() for tensor in slabs))
+    doubles = head.double()
     energy = free_energy(doubles, all_frames(len(visible_bias)), visible_bias.double(), hidden_bias.double())
     return torch.log_softmax(-energy, dim=0)
 
 
-def exact_log_partition(slabs: Slabs, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-    """log Z(u) without the slabs' constant (see `cssrbm.free_energy`), (frames,) float64.
+def exact_log_partition(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
+    """log Z(u) without the constants that `energy.free_energy` leaves out, (frames,) float64.
 
     Args:
-        slabs: uncentred parameters.
+        head: the RBM.
         visible_bias: b̃_v, (frames, visible).
         hidden_bias: b̃_h, (frames, hidden).
     """
-    doubles = Slabs(*(tensor.double() for tensor in slabs))
+    doubles = head.double()
     frames = all_frames(visible_bias.shape[1])
     return torch.stack(
         [

@@ -10,12 +10,13 @@ noise: the likelihood is Π p(v_n | u_(n−1)).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from cgrnn_train.models.cssrbm import BinaryCSSRBM, UnitSlabs, free_energy
+from cgrnn_train.models.cssrbm import BinaryCSSRBM
+from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.mlp import frame_mlp
 from cgrnn_train.models.scan import FeedbackScan
 from cgrnn_train.ranges import BELOW_ONE, COUNT, FINITE, NOT_NEGATIVE, POSITIVE, ConfigError, check_ranges
@@ -73,15 +74,11 @@ class CGRNNConfig:
             )
 
 
-class Conditionals(NamedTuple):
-    """What u_(n−1) says of frame n: b̃_v (batch, time, visible) and b̃_h (batch, time, hidden)."""
-
-    visible_bias: Tensor
-    hidden_bias: Tensor
-
-
-class CGRNN(nn.Module):
+class CGRNN(EnergySystem):
     """The paper's model over binary frames."""
+
+    config: CGRNNConfig
+    rbm: BinaryCSSRBM
 
     def __init__(self, config: CGRNNConfig) -> None:
         super().__init__()
@@ -111,11 +108,20 @@ class CGRNN(nn.Module):
         """Whether the recurrence draws h∘s: then a likelihood is for one draw of the latent path."""
         return self.config.feed == "sampled" and self.config.mode != "D"
 
-    def states(self, frames: Tensor, feed: Feed | None = None) -> Tensor:
-        """u_0 … u_(N−1), the state before each frame of ``frames`` (batch, time, visible): (batch, time, state).
+    def initial(self) -> Tensor:
+        """See `EnergySystem.initial`."""
+        return self.initial_state
 
-        ``feed`` overrides the configuration's.
-        """
+    def states(self, frames: Tensor, feed: Feed | None = None) -> Tensor:
+        """See `EnergySystem.states`; ``feed`` overrides the configuration's."""
+        return self._scan(frames, self.initial_state.expand(len(frames), -1), feed)[:, :-1]
+
+    def advance(self, state: Tensor, frame: Tensor) -> Tensor:
+        """See `EnergySystem.advance`."""
+        return self._scan(frame[:, None], state, None)[:, 1]
+
+    def _scan(self, frames: Tensor, initial: Tensor, feed: Feed | None) -> Tensor:
+        """u_0 … u_N (batch, time + 1, state) of ``frames`` (batch, time, visible) from ``initial`` (batch, state)."""
         config = self.config
         is_sampled = (feed or config.feed) == "sampled" and config.mode != "D"
         frames = frames.transpose(0, 1)  # (time, batch, visible)
@@ -137,26 +143,8 @@ class CGRNN(nn.Module):
         if is_sampled:
             slab = slab.detach() + torch.randn_like(slab) * self.rbm.precision.detach().rsqrt()
             noise = torch.rand_like(base)
-        initial = self.initial_state.expand(batch, -1)
         states = FeedbackScan.apply(gate_input, base, slab, initial, weight, bias, self.feed_weight, noise)
         return states.transpose(0, 1)
-
-    def forward(self, frames: Tensor) -> Conditionals:
-        """The biases of every frame of ``frames`` (batch, time, visible), given the frames before it."""
-        return Conditionals(*self.rbm.biases(self.state_dropout(self.states(frames))))
-
-    def gibbs(self, frames: Tensor, conditionals: Conditionals, sweeps: int) -> Tensor:
-        """``sweeps`` of block Gibbs from ``frames`` (..., visible) under fixed biases; no gradient."""
-        with torch.no_grad():
-            unit = UnitSlabs.of(self.rbm.slabs())
-            for _ in range(sweeps):
-                frames = unit.sweep(frames, *conditionals)
-        return frames
-
-    def contrast(self, frames: Tensor, fantasy: Tensor, conditionals: Conditionals) -> Tensor:
-        """F(frames) − F(fantasy) per frame, (...): its gradient estimates that of the negative log-likelihood."""
-        slabs = self.rbm.slabs()
-        return free_energy(slabs, frames, *conditionals) - free_energy(slabs, fantasy, *conditionals)
 
 
 def _uniform(*shape: int, scale: float) -> Tensor:

@@ -21,11 +21,14 @@ no longer appears.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from cgrnn_train.models.energy import Head
 
 
 class Slabs(NamedTuple):
@@ -42,7 +45,8 @@ class Slabs(NamedTuple):
     mean: Tensor
 
 
-class UnitSlabs(NamedTuple):
+@dataclass(frozen=True)
+class UnitSlabs(Head):
     """A C-ssRBM rescaled so that every slab has unit precision; see the module's docstring.
 
     Attributes:
@@ -50,7 +54,6 @@ class UnitSlabs(NamedTuple):
         offset: m = √α μ, (hidden,).
     """
 
-    weight: Tensor
     offset: Tensor
 
     @classmethod
@@ -60,40 +63,18 @@ class UnitSlabs(NamedTuple):
         return cls(slabs.weight / root, slabs.mean * root)
 
     def spike_logits(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (y, η) for ``frame`` (..., visible) and ``hidden_bias`` (..., hidden); both (..., hidden)."""
+        """See `Head.spike_logits`."""
         drive = frame @ self.weight + self.offset
         return drive, 0.5 * (drive.square() - self.offset.square()) + hidden_bias
 
-    def sweep(self, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """Draw h, s | v and then v | h, s: one sweep of block Gibbs, the whole energy at inverse temperature ``beta``.
-
-        Args:
-            frame: v, (..., visible) of 0 and 1.
-            visible_bias: b̃_v already multiplied by ``beta`` (or the annealed bias of an AIS path), (..., visible).
-            hidden_bias: b̃_h, (..., hidden).
-            beta: the inverse temperature of everything but the visible bias.
-
-        Returns:
-            The next v, (..., visible).
-        """
-        drive, logits = self.spike_logits(frame, hidden_bias)
-        return self.draw_frame(drive, logits, visible_bias, beta)
-
-    def draw_frame(self, drive: Tensor, logits: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """The second half of `sweep`, from what `spike_logits` gave: draw h, s and then v, (..., visible)."""
-        pitch_logits = self.pitch_logits(self.draw_slabs(drive, logits, beta), visible_bias, beta)
-        return (torch.rand_like(pitch_logits) < torch.sigmoid(pitch_logits)).to(drive.dtype)
-
-    def draw_slabs(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
-        """Draw h and s given what `spike_logits` gave of v: √α s∘h, (..., hidden)."""
+    def draw_hidden(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
+        """√α s∘h, (..., hidden)."""
         spikes = torch.rand_like(logits) < torch.sigmoid(beta * logits)
         return (drive + torch.randn_like(drive) * beta**-0.5) * spikes
 
-    def pitch_logits(self, slabs: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """The logits of p(v | s, h), (..., visible), from ``slabs`` = √α s∘h (..., hidden); ``visible_bias`` as in
-        `sweep`.
-        """
-        return beta * (slabs @ self.weight.T) + visible_bias
+    def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
+        """√α E[h∘s | v, u], (..., hidden)."""
+        return torch.sigmoid(logits) * drive
 
 
 class BinaryCSSRBM(nn.Module):
@@ -106,6 +87,7 @@ class BinaryCSSRBM(nn.Module):
         slab_mean: initial μ.
         slab_precision: initial α: the larger, the closer to an ordinary RBM, whose η is linear in v.
         min_precision: lower bound of α, below its initial value: a cap on the slab's variance 1/α.
+        modulates_visible: whether u enters b̃_v; if not, b̃_v = b_v as in the paper's RNN-ssRBM.
     """
 
     centre: Tensor
@@ -119,6 +101,7 @@ class BinaryCSSRBM(nn.Module):
         slab_mean: float = 1.0,
         slab_precision: float = 1.0,
         min_precision: float = 0.1,
+        modulates_visible: bool = True,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(0.01 * torch.randn(visible, hidden))
@@ -126,7 +109,7 @@ class BinaryCSSRBM(nn.Module):
         self.slab_mean = nn.Parameter(torch.full((hidden,), slab_mean))
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
-        self.visible_modulation = nn.Linear(state, visible, bias=False)  # U₃
+        self.visible_modulation = nn.Linear(state, visible, bias=False) if modulates_visible else None  # U₃
         self.hidden_modulation = nn.Linear(state, hidden, bias=False)  # U₂
         self.register_buffer("centre", torch.zeros(visible))
         self.min_precision = min_precision
@@ -152,32 +135,24 @@ class BinaryCSSRBM(nn.Module):
         shift = self.centre @ self.weight  # Wᵀc
         return self.hidden_bias + shift.square() / (2 * self.precision) - self.slab_mean * shift
 
+    def head(self) -> UnitSlabs:
+        """The C-ssRBM in unit slabs; differentiable."""
+        return UnitSlabs.of(self.slabs())
+
     def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """b̃_v (..., visible) and the uncentred b̃_h (..., hidden) for ``state`` (..., state)."""
-        return (
-            self.visible_bias + self.visible_modulation(state),
-            self.folded_hidden_bias() + self.hidden_modulation(state),
-        )
+        visible_bias = self.visible_bias.expand(*state.shape[:-1], -1)
+        if self.visible_modulation is not None:
+            visible_bias = visible_bias + self.visible_modulation(state)
+        return visible_bias, self.folded_hidden_bias() + self.hidden_modulation(state)
 
-
-def free_energy(slabs: Slabs, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-    """F(v | u) up to the constant ½ Σ log(2π/αᵢ), which cancels in every likelihood (`slab_constant`).
-
-    Args:
-        slabs: uncentred parameters.
-        frame: v, (..., visible).
-        visible_bias: b̃_v, (..., visible).
-        hidden_bias: b̃_h, (..., hidden).
-
-    Returns:
-        F(v | u) + ½ Σ log(2π/αᵢ), (...).
-    """
-    _, logits = UnitSlabs.of(slabs).spike_logits(frame, hidden_bias)
-    return -(frame * visible_bias).sum(-1) - F.softplus(logits).sum(-1)
+    def slow_parameters(self) -> list[nn.Parameter]:
+        """W and α."""
+        return [self.weight, self.raw_precision]
 
 
 def slab_constant(slabs: Slabs) -> Tensor:
-    """½ Σ log(2π/αᵢ): what `free_energy` leaves out."""
+    """½ Σ log(2π/αᵢ): what `cgrnn_train.models.energy.free_energy` leaves out."""
     return 0.5 * torch.log(2 * torch.pi / slabs.precision).sum()
 
 

@@ -1,4 +1,4 @@
-"""RNN-I: a GRU whose state gives each pitch of the next frame a probability of its own.
+"""RNN-I and RNN-II: a GRU of one or two layers whose state gives each pitch of the next frame a probability of its own.
 
 The likelihood is exact, Σ log Bernoulli, and blind to chords: given the past the pitches are independent. It is the
 paper's first baseline, and the yardstick of what the joint distribution of a CGRNN is worth.
@@ -7,12 +7,16 @@ paper's first baseline, and the yardstick of what the joint distribution of a CG
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
+from cgrnn_train.models.emission import Bernoulli
+from cgrnn_train.models.gru import ScanGRU
 from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.models.system import BoundSystem
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
 
@@ -22,62 +26,88 @@ class RNNConfig:
 
     Attributes:
         visible: pitches in a frame.
-        state: size of the GRU's state.
+        state: size of each layer's state.
+        layers: of the GRU, each fed with the states of the one below: 1 is RNN-I, 2 is RNN-II.
         mlp: sizes of the ReLU layers that see the frame.
         dropout: probability of dropping a unit of the MLP's layers.
-        state_dropout: probability of dropping a unit of the state where it predicts.
+        state_dropout: probability of dropping a unit of a state where it feeds the next layer or predicts.
     """
 
     visible: int = 128
     state: int = 500
+    layers: int = 1
     mlp: tuple[int, ...] = ()
     dropout: float = 0.0
     state_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` on a value that no model can have."""
-        check_ranges(self, visible=COUNT, state=COUNT, dropout=BELOW_ONE, state_dropout=BELOW_ONE)
+        check_ranges(self, visible=COUNT, state=COUNT, layers=COUNT, dropout=BELOW_ONE, state_dropout=BELOW_ONE)
 
 
-class RNN(nn.Module):
+class RNN(BoundSystem):
     """The model over binary frames."""
+
+    config: RNNConfig
 
     def __init__(self, config: RNNConfig) -> None:
         super().__init__()
         self.config = config
+        self.emission = Bernoulli()
         self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
-        self.gru = nn.GRU(width, config.state, batch_first=True)
-        self.initial_state = nn.Parameter(torch.zeros(config.state))
+        self.layers = nn.ModuleList(
+            ScanGRU(width if layer == 0 else config.state, config.state) for layer in range(config.layers)
+        )
         self.state_dropout = nn.Dropout(config.state_dropout)
-        self.head = nn.Linear(config.state, config.visible)
+        self.output = nn.Linear(config.state, config.visible)
 
     def start_from(self, frame_mean: Tensor) -> None:
-        """Set the output's bias to the logit of the mean training frame (visible,)."""
+        """See `System.start_from`."""
         with torch.no_grad():
-            self.head.bias.copy_(torch.logit(frame_mean))
+            self.output.bias.copy_(torch.logit(frame_mean))
+
+    def _stack(self) -> list[ScanGRU]:
+        return cast(list[ScanGRU], list(self.layers))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Logits of every frame of ``frames`` (batch, time, visible) given the frames before it; the same shape."""
-        batch, time, _ = frames.shape
-        initial = self.initial_state.expand(batch, -1)
-        states = initial[:, None]
-        if time > 1:  # a GRU refuses an empty sequence
-            following, _ = self.gru(self.mlp(frames[:, :-1]), initial[None].contiguous())
-            states = torch.cat([states, following], dim=1)  # (batch, time, state)
-        return self.head(self.state_dropout(states))
+        states = functional.pad(self.mlp(frames), (0, 0, 1, 0))  # (batch, time + 1, …): as if after a frame 0
+        for layer in self._stack():
+            states = self.state_dropout(layer(states[:, 1:]))
+        return self.output(states[:, :-1])
 
-    def log_likelihood(self, frames: Tensor) -> Tensor:
-        """log p(v_n | v_<n) of every frame of ``frames`` (batch, time, visible), exact: (batch, time)."""
-        return -F.binary_cross_entropy_with_logits(self(frames), frames, reduction="none").sum(-1)
+    def bound(self, frames: Tensor, mask: Tensor | None = None, divergence_weight: float = 1.0) -> Tensor:
+        """log p(v_n | v_<n), exact; see `BoundSystem.bound`."""
+        return self.emission.log_probability(self(frames), frames)
 
     @torch.no_grad()
-    def generate(self, frames: int, generator: torch.Generator) -> Tensor:
-        """Free play: (frames, visible) of 0 and 1, each pitch drawn by itself."""
-        state = self.initial_state[None]
+    def log_likelihood(self, frames: Tensor, samples: int = 1) -> Tensor:
+        """See `BoundSystem.log_likelihood`: exact."""
+        return self.bound(frames[None])[0].double()
+
+    def kind(self, samples: int) -> str:
+        """See `BoundSystem.kind`."""
+        return "exact"
+
+    @torch.no_grad()
+    def predict(self, frames: Tensor) -> Tensor:
+        """See `System.predict`."""
+        return self.emission.mean(self(frames))
+
+    def reconstruct(self, frames: Tensor) -> None:
+        """None: there is nothing between the past and the frame that could have seen it."""
+
+    def activations(self, frames: Tensor) -> None:
+        """None: there are no latent variables."""
+
+    @torch.no_grad()
+    def generate(self, count: int) -> Tensor:
+        """See `System.generate`; each pitch is drawn by itself."""
+        states: list[Tensor] = [layer.initial_state for layer in self._stack()]
         played: list[Tensor] = []
-        for _ in range(frames):
-            probability = torch.sigmoid(self.head(state))[0]
-            played.append((torch.rand(probability.shape, generator=generator) < probability).float())
-            _, last = self.gru(self.mlp(played[-1][None, None]), state[None])
-            state = last[0]
+        for _ in range(count):
+            played.append(self.emission.draw(self.output(states[-1])))
+            below = self.mlp(played[-1])
+            for index, layer in enumerate(self._stack()):
+                states[index] = below = layer.step(below, states[index])
         return torch.stack(played)

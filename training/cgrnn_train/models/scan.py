@@ -22,7 +22,7 @@ from torch import Tensor
 
 
 class FeedbackScan(torch.autograd.Function):
-    """States *before* each frame for given inputs; differentiable in every tensor but ``sampling``."""
+    """All states for given inputs; differentiable in every tensor but ``noise``."""
 
     @staticmethod
     def forward(
@@ -51,7 +51,7 @@ class FeedbackScan(torch.autograd.Function):
                 first training step, no gradient passes through the sample. None: the mean feed.
 
         Returns:
-            u₀ … u_(T−1), (time, batch, state).
+            u₀ … u_T, (time + 1, batch, state).
         """
         steps, batch, _ = gate_input.shape
         size = initial.shape[1]
@@ -75,7 +75,7 @@ class FeedbackScan(torch.autograd.Function):
             torch.addcmul(n, c, u - n, out=states[t + 1])
         ctx.is_sampled = noise is not None
         ctx.save_for_backward(states, gates, candidate, spikes, slab, state_weight, feed_weight)
-        return states[:-1].clone()
+        return states
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -87,7 +87,7 @@ class FeedbackScan(torch.autograd.Function):
         grad_g = torch.empty_like(gates)  # ∂L/∂g: also ∂L/∂x
         grad_z = gates.new_empty(steps, batch, 3 * size + hidden)
         grad_feed = torch.zeros_like(spikes)
-        grad_u = torch.zeros_like(states[0])  # ∂L/∂u_(t+1)
+        grad_u = grad_states[steps]  # ∂L/∂u_(t+1)
         slopes = gates * (1 - gates)  # of the sigmoids; the candidate's part is overwritten below
         slopes[:, :, 2 * size :] = 1 - gates[:, :, 2 * size :].square()
         spike_slope = None if ctx.is_sampled else spikes * (1 - spikes) * slab

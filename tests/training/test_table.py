@@ -1,0 +1,232 @@
+"""The results page: a whole page by a golden file, its order, what it refuses, and nothing of this machine in it.
+
+After a change that is meant: `GOLDEN=write pytest tests/training/test_table.py`, and read the difference.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cgrnn_train.config import RunConfig
+from cgrnn_train.models.cgrnn import CGRNNConfig
+from cgrnn_train.results import run_name, without_machine_paths
+from cgrnn_train.run import RunError, save_config, save_data
+from cgrnn_train.scores import Accuracy, Estimate, Likelihood, Scores, write_scores
+from cgrnn_train.systems import SYSTEMS
+from cgrnn_train.table import PROTOCOLS, compared, duration, sign, write_table
+
+GOLDEN = Path(__file__).with_name("results.golden.md")
+
+JSB = "JSB_Chorales, Boulanger-Lewandowski et al., ICML 2012"
+PIANO = "Piano_midi, Boulanger-Lewandowski et al., ICML 2012"
+LAKH = "a 9 % subset of Lakh clean_midi (1622 files)"
+EXACT = "exact"
+AIS = "AIS, 1,000 temperatures x 64 chains (errs high)"
+BOUND, ELBO = "importance-weighted bound, 100 draws (errs low)", "ELBO, 1 draw (errs low)"
+
+
+def around(value: float, spread: float) -> tuple[float, float]:
+    return value - spread, value + spread
+
+
+def accuracy(share: float) -> Accuracy:
+    return Accuracy(Estimate(share, around(share, 0.02)), Estimate(share + 0.01, around(share + 0.01, 0.02)))
+
+
+def likelihood(value: float, kind: str) -> Likelihood:
+    is_ais = kind == AIS
+    return Likelihood(value, around(value, 0.25), kind, 0.0041 if is_ais else 0.0, 0.62 if is_ais else 1.0)
+
+
+def make_run(folder: Path, system: str, mode: str = "full") -> Path:
+    model = CGRNNConfig(mode=mode) if system == "cgrnn" else SYSTEMS[system].config(**SYSTEMS[system].fixed)  # type: ignore[arg-type]
+    save_config(folder, RunConfig(system, model), f"cgrnn-train fit --out runs/{folder.name} --data /home/me/data/set")
+    (folder / "model.safetensors").touch()
+    return folder
+
+
+def make_scored(
+    folder: Path, source: str, value: float, kind: str, system: str, mode: str = "full", split: str = "test"
+) -> Path:
+    make_run(folder, system, mode)
+    has_latent = not system.startswith("rnn-1")
+    scores = Scores(
+        system=system,
+        source=source,
+        split=split,
+        frames=4725,
+        log_likelihood=likelihood(value, kind),
+        trained_bound=likelihood(value - 0.5, ELBO) if kind == BOUND else None,
+        prediction=accuracy(0.25),
+        reconstruction=accuracy(0.85) if has_latent else None,
+        command=f"cgrnn-train evaluate {folder} --chains 64",
+        seconds=60.0,
+    )
+    write_scores(folder, scores)
+    return folder
+
+
+def record_fit(run: Path, seconds: float = 3900.0) -> Path:
+    record = {
+        "parameters": 1234567,
+        "training_seconds": seconds,
+        "epochs": 200,
+        "device": "cpu, 1 thread",
+        "validation_log_likelihood": -6.09,
+    }
+    (run / "fit.json").write_text(json.dumps(record), encoding="utf-8")
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    jsb, lakh = tmp_path / "jsb", tmp_path / "lakh"
+    unscored = make_run(jsb / "rnn-2", "rnn-2")
+    make_scored(unscored, JSB, -8.0, EXACT, "rnn-2", split="valid")  # which set it is of, this says
+    limited = make_scored(jsb / "storn", JSB, -7.0, BOUND, "storn")
+    path = limited / "scores" / "test.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("4725", "500"), encoding="utf-8")
+    return [
+        make_scored(tmp_path / "chorales" / "cgrnn", "Bach chorales, corpus of music21 9.1", -3.0, AIS, "cgrnn"),
+        make_scored(lakh / "cgrnn", LAKH, -5.5, AIS, "cgrnn"),
+        make_scored(lakh / "cgrnn-s", LAKH, -5.75, AIS, "cgrnn", "S"),
+        record_fit(make_scored(lakh / "rnn-1", LAKH, -7.25, EXACT, "rnn-1"), 840.0),
+        make_scored(tmp_path / "piano" / "rnn-rbm", PIANO, -7.0, AIS, "rnn-rbm"),
+        record_fit(make_scored(jsb / "cgrnn", JSB, -6.04, AIS, "cgrnn")),
+        make_scored(jsb / "cgrnn-d", JSB, -6.5, AIS, "cgrnn", "D"),
+        make_scored(jsb / "rnn-1", JSB, -8.125, EXACT, "rnn-1"),
+        limited,
+        unscored,
+        make_run(tmp_path / "loose" / "vrnn", "vrnn"),
+    ]
+
+
+def test_the_page_is_the_golden_one(runs, tmp_path):
+    out = tmp_path / "docs" / "results.md"
+    write_table(runs, out)
+    if os.environ.get("GOLDEN") == "write":
+        GOLDEN.write_bytes(out.read_bytes())
+    assert out.read_text(encoding="utf-8") == GOLDEN.read_text(encoding="utf-8")
+    assert [path.name for path in out.parent.iterdir()] == ["results.md"]
+
+
+def test_the_order_of_the_runs_does_not_matter_and_none_is_shown_twice(runs, tmp_path):
+    write_table(runs, tmp_path / "docs" / "results.md")
+    write_table([*reversed(runs), runs[0]], tmp_path / "other" / "docs" / "results.md")
+    assert (tmp_path / "docs" / "results.md").read_bytes() == (tmp_path / "other/docs/results.md").read_bytes()
+
+
+def test_nothing_of_this_machine_is_on_the_page(runs, tmp_path):
+    write_table(runs, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert str(tmp_path) not in page
+    assert "/home/me" not in page
+    assert "--data …/data/set" in page
+
+
+def test_every_table_is_rectangular(runs, tmp_path):
+    write_table(runs, tmp_path / "page.md")
+    blocks = (tmp_path / "page.md").read_text(encoding="utf-8").split("\n\n")
+    tables = [block.splitlines() for block in blocks if block.startswith("|")]
+    assert len(tables) == 8  # five sections, two with published figures, one with the paper's
+    for table in tables:
+        assert len({line.replace("\\|", "").count("|") for line in table}) == 1, table[0]
+
+
+def test_the_protocols_take_three_sentences():
+    assert PROTOCOLS.replace("\n", " ").count(". ") + 1 == 3
+    assert PROTOCOLS.endswith("can.")
+
+
+def test_a_run_without_scores_says_what_to_do(runs, tmp_path):
+    write_table(runs, tmp_path / "page.md", split="valid")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "| RNN-II | `jsb/rnn-2` | = −8.00 |" in page
+    assert "| CGRNN | `jsb/cgrnn` | not scored: run `cgrnn-train evaluate jsb/cgrnn --split valid` |" in page
+
+
+def test_the_data_set_of_an_unscored_run_is_what_it_was_trained_on(data, tmp_path):
+    run = make_run(tmp_path / "runs" / "vrnn", "vrnn")
+    save_data(run, data)
+    write_table([run], tmp_path / "page.md")
+    assert "## Four chords, made by the test" in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+def test_bad_input_is_one_clear_sentence(tmp_path):
+    out = tmp_path / "page.md"
+    with pytest.raises(RunError, match="no run to tabulate"):
+        write_table([], out)
+    with pytest.raises(RunError, match="nowhere is not a run"):
+        write_table([tmp_path / "nowhere"], out)
+    run = make_scored(tmp_path / "run", JSB, -6.0, AIS, "cgrnn")
+    (run / "model.safetensors").unlink()
+    with pytest.raises(RunError, match="is unfinished"):
+        write_table([run], out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["scores/test.json", "fit.json"])
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "\xff"])
+def test_an_unreadable_record_names_its_file(name, text, tmp_path):
+    run = make_scored(tmp_path / "run", JSB, -6.0, AIS, "cgrnn")
+    (run / name).write_bytes(text.encode("latin-1"))
+    with pytest.raises(RunError, match=name):
+        write_table([run], tmp_path / "page.md")
+
+
+def test_a_score_of_another_system_or_split_is_refused(tmp_path):
+    run = make_scored(tmp_path / "run", JSB, -6.0, AIS, "cgrnn")
+    (run / "scores" / "test.json").rename(run / "scores" / "valid.json")
+    with pytest.raises(RunError, match="score the run again"):
+        write_table([run], tmp_path / "page.md", split="valid")
+    make_run(run, "rnn-rbm")
+    with pytest.raises(RunError, match="score the run again"):
+        write_table([run], tmp_path / "page.md", split="valid")
+
+
+def test_runs_that_would_be_called_the_same_are_refused(tmp_path):
+    runs = [make_run(tmp_path / parent / "jsb" / "cgrnn", "cgrnn") for parent in "ab"]
+    with pytest.raises(RunError, match="both end in jsb/cgrnn"):
+        write_table(runs, tmp_path / "page.md")
+
+
+def test_a_pipe_does_not_break_a_row(tmp_path):
+    run = make_scored(tmp_path / "run", JSB, -6.0, AIS, "cgrnn")
+    record_fit(run).joinpath("fit.json").write_text(
+        json.dumps({"parameters": 1, "training_seconds": 1, "epochs": 1, "device": "cpu | gpu"}), encoding="utf-8"
+    )
+    write_table([run], tmp_path / "page.md")
+    assert r"1 s, 1 epochs, cpu \| gpu |" in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("cgrnn-train fit --out runs/a --seed 1", "cgrnn-train fit --out runs/a --seed 1"),
+        ("cgrnn-train fit --data=/data/x/jsb '/my runs/a b'", "cgrnn-train fit --data=…/x/jsb …/'my runs/a b'"),
+        (r"cgrnn-train fit --out 'C:\me\runs\a'", "cgrnn-train fit --out …/runs/a"),
+        ("by hand, it's said, at /home/me/x/y", "by hand, 'it'\"'\"'s' said, at …/x/y"),
+    ],
+)
+def test_commands_are_shown_without_machine_paths(command, shown):
+    assert without_machine_paths(command) == shown
+
+
+def test_run_names_are_the_last_two_components():
+    assert run_name(Path("/work/runs/jsb/cgrnn")) == "jsb/cgrnn"
+    assert run_name(Path("runs")) == "runs"
+    assert run_name(Path(".")) == Path.cwd().name
+    assert run_name(Path("../runs")) == "runs"
+
+
+def test_words():
+    assert [duration(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
+        *("0 s", "59 s", "1 min", "1 h 00 min", "1 h 00 min", "2 h 05 min")
+    ]
+    assert [sign(kind) for kind in (EXACT, AIS, BOUND, ELBO)] == ["=", "≈", "≥", "≥"]
+    assert sign(f"{AIS}, one sample of the latent path") == "≈"
+    assert compared(-6.04, -6.27) == "0.23 nat better than"
+    assert compared(-6.5, -6.27) == "0.23 nat worse than"
+    assert compared(-6.274, -6.27) == "equal to"

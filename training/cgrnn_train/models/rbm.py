@@ -1,0 +1,75 @@
+"""The binary conditional RBM of RNN-RBM (Boulanger-Lewandowski, Bengio and Vincent, 2012).
+
+    E(v, h | u) = −b̃_vᵀ v − b̃_hᵀ h − vᵀ W h,      b̃_v = b_v + U₃ u,      b̃_h = b_h + U₂ u,      η = Wᵀ v + b̃_h
+
+It is centred as the C-ssRBM is (see `cgrnn_train.models.cssrbm`): during training η is taken of v − c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cgrnn_train.models.energy import Head
+
+
+@dataclass(frozen=True)
+class Spikes(Head):
+    """Hidden units of 0 and 1."""
+
+    def spike_logits(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Head.spike_logits`; y is η."""
+        logits = frame @ self.weight + hidden_bias
+        return logits, logits
+
+    def draw_hidden(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
+        """h, (..., hidden)."""
+        return (torch.rand_like(logits) < torch.sigmoid(beta * logits)).to(logits.dtype)
+
+    def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
+        """E[h | v, u], (..., hidden)."""
+        return torch.sigmoid(logits)
+
+
+class BinaryRBM(nn.Module):
+    """An RBM over binary frames whose biases are modulated by a recurrent state.
+
+    Args:
+        visible: pitches in a frame.
+        hidden: hidden units.
+        state: size of the recurrent state u.
+    """
+
+    centre: Tensor
+
+    def __init__(self, visible: int, hidden: int, state: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.01 * torch.randn(visible, hidden))
+        self.visible_bias = nn.Parameter(torch.zeros(visible))
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.visible_modulation = nn.Linear(state, visible, bias=False)
+        self.hidden_modulation = nn.Linear(state, hidden, bias=False)
+        self.register_buffer("centre", torch.zeros(visible))
+
+    def start_from(self, frame_mean: Tensor) -> None:
+        """Centre on, and set the visible bias to the logit of, the mean training frame (visible,)."""
+        with torch.no_grad():
+            self.centre.copy_(frame_mean)
+            self.visible_bias.copy_(torch.logit(frame_mean))
+
+    def head(self) -> Spikes:
+        """W; differentiable."""
+        return Spikes(self.weight)
+
+    def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """b̃_v (..., visible) and the uncentred b̃_h (..., hidden) for ``state`` (..., state)."""
+        return (
+            self.visible_bias + self.visible_modulation(state),
+            self.hidden_bias - self.centre @ self.weight + self.hidden_modulation(state),
+        )
+
+    def slow_parameters(self) -> list[nn.Parameter]:
+        """W."""
+        return [self.weight]

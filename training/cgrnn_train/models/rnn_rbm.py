@@ -1,0 +1,71 @@
+"""RNN-RBM: a GRU, fed with the frames alone, whose state modulates both biases of an ordinary RBM over the next frame.
+
+Boulanger-Lewandowski, Bengio and Vincent, "Modeling temporal dependencies in high-dimensional sequences", ICML 2012,
+with a GRU in the place of the plain recurrent net and an MLP before it, as the paper's comparison has (an LSTM there).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.models.rbm import BinaryRBM
+from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
+
+
+@dataclass(frozen=True, slots=True)
+class RNNRBMConfig:
+    """The architecture; the defaults are the paper's sizes.
+
+    Attributes:
+        visible: pitches in a frame.
+        hidden: hidden units of the RBM.
+        state: size of the GRU's state u.
+        mlp: sizes of the ReLU layers that see the frame.
+        dropout: probability of dropping a unit of the MLP's layers.
+        state_dropout: probability of dropping a unit of u where it modulates the RBM.
+    """
+
+    visible: int = 128
+    hidden: int = 500
+    state: int = 500
+    mlp: tuple[int, ...] = (400, 400)
+    dropout: float = 0.0
+    state_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` on a value that no model can have."""
+        check_ranges(self, visible=COUNT, hidden=COUNT, state=COUNT, dropout=BELOW_ONE, state_dropout=BELOW_ONE)
+
+
+class RNNRBM(EnergySystem):
+    """The model over binary frames."""
+
+    config: RNNRBMConfig
+    rbm: BinaryRBM
+
+    def __init__(self, config: RNNRBMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.rbm = BinaryRBM(config.visible, config.hidden, config.state)
+        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
+        self.gru = ScanGRU(width, config.state)
+        self.state_dropout = nn.Dropout(config.state_dropout)
+
+    def initial(self) -> Tensor:
+        """See `EnergySystem.initial`."""
+        return self.gru.initial_state
+
+    def states(self, frames: Tensor) -> Tensor:
+        """See `EnergySystem.states`."""
+        return self.gru(self.mlp(frames))[:, :-1]
+
+    @torch.no_grad()
+    def advance(self, state: Tensor, frame: Tensor) -> Tensor:
+        """See `EnergySystem.advance`."""
+        return self.gru.step(self.mlp(frame), state)

@@ -1,0 +1,98 @@
+"""RNN-ssRBM: a GRU, fed with the frames alone, whose state modulates the spikes' biases of a spike-and-slab RBM.
+
+The paper's closest rival of CGRNN: the same hidden units, but neither h∘s feeds the recurrence nor u enters b̃_v.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cgrnn_train.models.cssrbm import BinaryCSSRBM
+from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.ranges import BELOW_ONE, COUNT, FINITE, NOT_NEGATIVE, POSITIVE, ConfigError, check_ranges
+
+
+@dataclass(frozen=True, slots=True)
+class RNNssRBMConfig:
+    """The architecture; the defaults are the paper's sizes.
+
+    Attributes:
+        visible: pitches in a frame.
+        hidden: spikes, and as many slabs.
+        state: size of the GRU's state u.
+        mlp: sizes of the ReLU layers that see the frame.
+        dropout: probability of dropping a unit of the MLP's layers.
+        state_dropout: probability of dropping a unit of u where it modulates the ssRBM.
+        slab_mean: initial μ.
+        slab_precision: initial α.
+        min_precision: lower bound of α, below ``slab_precision``.
+    """
+
+    visible: int = 128
+    hidden: int = 250
+    state: int = 500
+    mlp: tuple[int, ...] = (400, 400)
+    dropout: float = 0.0
+    state_dropout: float = 0.0
+    slab_mean: float = 1.0
+    slab_precision: float = 1.0
+    min_precision: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` on a value that no model can have."""
+        check_ranges(
+            self,
+            visible=COUNT,
+            hidden=COUNT,
+            state=COUNT,
+            dropout=BELOW_ONE,
+            state_dropout=BELOW_ONE,
+            slab_mean=FINITE,
+            slab_precision=POSITIVE,
+            min_precision=NOT_NEGATIVE,
+        )
+        if self.slab_precision <= self.min_precision:
+            raise ConfigError(
+                f"slab_precision: found {self.slab_precision}; expected more than min_precision, {self.min_precision}"
+            )
+
+
+class RNNssRBM(EnergySystem):
+    """The model over binary frames."""
+
+    config: RNNssRBMConfig
+    rbm: BinaryCSSRBM
+
+    def __init__(self, config: RNNssRBMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.rbm = BinaryCSSRBM(
+            config.visible,
+            config.hidden,
+            config.state,
+            slab_mean=config.slab_mean,
+            slab_precision=config.slab_precision,
+            min_precision=config.min_precision,
+            modulates_visible=False,
+        )
+        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
+        self.gru = ScanGRU(width, config.state)
+        self.state_dropout = nn.Dropout(config.state_dropout)
+
+    def initial(self) -> Tensor:
+        """See `EnergySystem.initial`."""
+        return self.gru.initial_state
+
+    def states(self, frames: Tensor) -> Tensor:
+        """See `EnergySystem.states`."""
+        return self.gru(self.mlp(frames))[:, :-1]
+
+    @torch.no_grad()
+    def advance(self, state: Tensor, frame: Tensor) -> Tensor:
+        """See `EnergySystem.advance`."""
+        return self.gru.step(self.mlp(frame), state)

@@ -1,0 +1,141 @@
+"""`cgrnn-train evaluate`: a run's likelihood and its accuracy under both protocols on a whole split.
+
+Everything random is seeded by the part it belongs to, and finished parts are kept in the run folder: an evaluation
+that is stopped, however, and called again gives the figures of one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cgrnn_train.accuracy import frame_accuracy
+from cgrnn_train.data.packed import PackedFrames
+from cgrnn_train.data.sequences import sequences
+from cgrnn_train.evaluate import Settings, estimator, log_likelihoods
+from cgrnn_train.likelihood.chunks import in_chunks
+from cgrnn_train.models.system import BoundSystem, System
+from cgrnn_train.run import WEIGHTS, load, read_record
+from cgrnn_train.scores import Accuracy, Likelihood, Scores, write_scores
+
+ESTIMATES = "estimates"
+"""Folder of a run where parts of unfinished evaluations are kept."""
+
+
+def evaluate_run(
+    run: Path,
+    data: PackedFrames,
+    split: str,
+    settings: Settings,
+    *,
+    command: str = "",
+    device: str = "cpu",
+    stage: Callable[[str, int], Callable[[int], None]] = lambda name, total: lambda done: None,
+) -> Scores:
+    """Score ``run`` on every frame of ``split`` and write RUN/scores/SPLIT.json.
+
+    Args:
+        run: the run folder.
+        data: the data set.
+        split: train, valid or test.
+        settings: of the likelihood's estimate.
+        command: the command line, kept in the scores.
+        device: where to compute, "cpu" or "cuda".
+        stage: called with the name and the frames of each stage; returns what is told of the frames done.
+
+    Raises:
+        RunError: the run cannot be used.
+        DataError: the split has no piece.
+    """
+    started = time.perf_counter()
+    config, model = load(run)
+    model.to(device)
+    pieces = sequences(data, split)
+    frames = sum(len(piece) for piece in pieces)
+    key: dict[str, object] = {
+        "weights": hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest(),
+        "data": data.digest,
+        "split": split,
+        "device": device,
+    }
+    store = run / ESTIMATES / split
+
+    def likelihood(settings: Settings, name: str) -> Likelihood:
+        done = stage(f"log-likelihood, {estimator(model, settings)}", frames)
+        scores = log_likelihoods(model, pieces, settings, store=store / name, key=key, progress=done)
+        return scores.summary(estimator(model, settings))
+
+    headline = likelihood(settings, "likelihood")
+    trained = None
+    if isinstance(model, BoundSystem) and model.kind(1) != model.kind(settings.samples):
+        trained = likelihood(Settings(seed=settings.seed), "trained_bound")
+    prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
+    assert prediction is not None  # every system predicts
+    reconstruction = _accuracy(model.reconstruct, "reconstruction", model, pieces, settings.seed, store, key, stage)
+    scores = Scores(
+        system=config.system,
+        source=str(data.meta.get("source", data.folder.name)),
+        split=split,
+        frames=frames,
+        log_likelihood=headline,
+        trained_bound=trained,
+        prediction=prediction,
+        reconstruction=reconstruction,
+        command=command,
+        seconds=round(time.perf_counter() - started, 1),
+    )
+    write_scores(run, scores)
+    shutil.rmtree(store)
+    return scores
+
+
+def is_unfinished(run: Path) -> bool:
+    """Whether the run was stopped before its last epoch: its weights are then the best ones so far."""
+    return read_record(run) is None
+
+
+def _accuracy(
+    protocol: Callable[[Tensor], Tensor | None],
+    name: str,
+    model: System,
+    pieces: list[Tensor],
+    seed: int,
+    store: Path,
+    key: dict[str, object],
+    stage: Callable[[str, int], Callable[[int], None]],
+) -> Accuracy | None:
+    """Accuracy of ``protocol`` (frames (1, time, visible) to probabilities), a piece a chunk; None if it gives None."""
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        if protocol(pieces[0][None, :1].to(device)) is None:
+            return None
+    done = stage(f"accuracy, {name}", sum(len(piece) for piece in pieces))
+    lengths = iter([len(piece) for piece in pieces])
+
+    def estimate(part: slice) -> dict[str, Tensor]:
+        rolls: list[Tensor] = []
+        for piece in pieces[part]:
+            probability = protocol(piece[None].to(device))
+            assert probability is not None
+            rolls.append(probability[0].cpu() > 0.5)
+        return {"roll": torch.cat(rolls)}
+
+    with torch.no_grad():
+        roll = in_chunks(
+            len(pieces),
+            1,
+            estimate,
+            seed=seed,
+            store=store / name,
+            key=key,
+            progress=lambda count: done(sum(islice(lengths, count))),
+        )["roll"]
+    predicted = roll.split([len(piece) for piece in pieces])
+    return frame_accuracy(predicted, pieces)
