@@ -44,6 +44,7 @@ def test_a_run_is_scored_under_both_protocols(data, tmp_path, system):
         data,
         "test",
         Settings(temperatures=20, chains=4, samples=3),
+        check=10,
         command="cgrnn-train evaluate run",
         stage=lambda name, total: stages.append((name, total)) or (lambda done: None),
     )
@@ -51,12 +52,20 @@ def test_a_run_is_scored_under_both_protocols(data, tmp_path, system):
     assert (scores.system, scores.source, scores.split) == (system, "four chords, made by the test", "test")
     frames = sum(piece.length for piece in data.pieces("test"))
     assert scores.frames == frames
-    assert all(total == frames for _, total in stages)
+    assert all(total == (10 if name == "AIS from other sides" else frames) for name, total in stages)
     assert scores.log_likelihood.value < 0
     assert (scores.reconstruction is None) == (system == "rnn-1")
     assert (scores.trained_bound is not None) == (system == "storn")
     if scores.trained_bound:
         assert scores.trained_bound.kind.startswith("ELBO")
+    assert (scores.check is not None) == (system == "rnn-rbm")
+    if scores.check:
+        assert scores.check.frames == 10
+        assert scores.check.log_likelihood == pytest.approx(scores.log_likelihood.value, abs=2)  # other frames
+        # a fresh model is nearly factorised: 20 temperatures are plenty from every side
+        assert abs(scores.check.gap) < 0.05
+        assert abs(scores.check.change) < 0.05
+        assert scores.check.raise_log_likelihood == pytest.approx(scores.check.log_likelihood, abs=0.05)
     assert 0 <= scores.prediction.pooled.value <= 1
     assert not (run / ESTIMATES / "test").exists()
 

@@ -13,7 +13,7 @@ from cgrnn_train.config import RunConfig
 from cgrnn_train.models.cgrnn import CGRNNConfig
 from cgrnn_train.results import run_name, without_machine_paths
 from cgrnn_train.run import RunError, save_config, save_data
-from cgrnn_train.scores import Accuracy, Estimate, Likelihood, Scores, write_scores
+from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores, write_scores
 from cgrnn_train.systems import SYSTEMS
 from cgrnn_train.table import PROTOCOLS, compared, duration, sign, write_table
 
@@ -59,6 +59,7 @@ def make_scored(
         frames=4725,
         log_likelihood=likelihood(value, kind),
         trained_bound=likelihood(value - 0.5, ELBO) if kind == BOUND else None,
+        check=Check(200, value, value - 0.012, value - 0.003, value - 0.02) if kind == AIS else None,
         prediction=accuracy(0.25),
         reconstruction=accuracy(0.85) if has_latent else None,
         command=f"cgrnn-train evaluate {folder} --chains 64",
@@ -165,6 +166,14 @@ def test_bad_input_is_one_clear_sentence(tmp_path):
     with pytest.raises(RunError, match="is unfinished"):
         write_table([run], out)
     assert not out.exists()
+
+
+def test_a_finished_run_s_record_is_enough(tmp_path: Path):
+    """The repository keeps records without weights."""
+    run = record_fit(make_scored(tmp_path / "run", JSB, -6.0, AIS, "cgrnn"))
+    (run / "model.safetensors").unlink()
+    write_table([run], tmp_path / "page.md")
+    assert "−6.00" in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["scores/test.json", "fit.json"])

@@ -118,6 +118,9 @@ def evaluate(
     samples: Annotated[
         int, typer.Option(min=1, metavar="N", help="Draws of a variational autoencoder's latent path; 1: the ELBO.")
     ] = 16,
+    check: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Frames on which AIS is checked: in reverse, by RAISE, and longer.")
+    ] = 0,
     frames: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Only the likelihood of a random choice of so many frames, not kept."),
@@ -159,7 +162,7 @@ def evaluate(
             result = {"split": split, "frames": len(scores.sequence), "log_likelihood": asdict(likelihood)}
         else:
             command = shlex.join(["cgrnn-train", *sys.argv[1:]])
-            scored = evaluate_run(run, data_set, split, settings, command=command, stage=stage)
+            scored = evaluate_run(run, data_set, split, settings, check=check, command=command, stage=stage)
             likelihood, result = scored.log_likelihood, scored.to_dict()
     if as_json:
         print(json.dumps({"run": str(run), **result}))

@@ -183,7 +183,7 @@ def _annealed(
 ) -> FrameScores:
     """A chunk is some frames, whatever pieces they are of; the recurrence runs once a piece."""
     head = model.rbm.head()
-    biases = _Biases(model, pieces, settings.seed)
+    biases = Biases(model, pieces, settings.seed)
     places = torch.cat(rows)
 
     def estimate(part: slice) -> dict[str, Tensor]:
@@ -216,7 +216,7 @@ def _annealed(
     return FrameScores(found["log_likelihood"], found["standard_error"], found["effective_share"], owner)
 
 
-class _Biases:
+class Biases:
     """The biases of some frames of a list of pieces, computed a piece at a time and kept for the last one."""
 
     def __init__(self, model: EnergySystem, pieces: list[Tensor], seed: int) -> None:

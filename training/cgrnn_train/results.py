@@ -67,7 +67,7 @@ def read_result(run: Path, split: str) -> Result:
         RunError: it is no run, is unfinished, or holds a file that cannot be read.
     """
     config = read_config(run)
-    if not (run / WEIGHTS).is_file():
+    if not (run / WEIGHTS).is_file() and read_record(run) is None:  # a finished run's record needs no weights
         raise RunError(f"{run} is unfinished: no {WEIGHTS} in it yet; go on with 'cgrnn-train fit --resume'")
     scores = _scores(run, split, config.system)
     return Result(

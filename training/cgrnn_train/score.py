@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.accuracy import frame_accuracy
+from cgrnn_train.check import check_annealing
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import sequences
 from cgrnn_train.evaluate import Settings, estimator, log_likelihoods
 from cgrnn_train.likelihood.chunks import in_chunks
+from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
 from cgrnn_train.run import WEIGHTS, load, read_record
 from cgrnn_train.scores import Accuracy, Likelihood, Scores, write_scores
@@ -35,6 +37,7 @@ def evaluate_run(
     split: str,
     settings: Settings,
     *,
+    check: int = 0,
     command: str = "",
     device: str = "cpu",
     stage: Callable[[str, int], Callable[[int], None]] = lambda name, total: lambda done: None,
@@ -46,6 +49,7 @@ def evaluate_run(
         data: the data set.
         split: train, valid or test.
         settings: of the likelihood's estimate.
+        check: frames on which an AIS figure is looked at from every side (`check_annealing`).
         command: the command line, kept in the scores.
         device: where to compute, "cpu" or "cuda".
         stage: called with the name and the frames of each stage; returns what is told of the frames done.
@@ -76,6 +80,11 @@ def evaluate_run(
     trained = None
     if isinstance(model, BoundSystem) and model.kind(1) != model.kind(settings.samples):
         trained = likelihood(Settings(seed=settings.seed), "trained_bound")
+    checked = None
+    if check and isinstance(model, EnergySystem):
+        done = stage("AIS from other sides", check)
+        checked = check_annealing(model, pieces, settings, check)
+        done(check)
     prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
     assert prediction is not None  # every system predicts
     reconstruction = _accuracy(model.reconstruct, "reconstruction", model, pieces, settings.seed, store, key, stage)
@@ -86,6 +95,7 @@ def evaluate_run(
         frames=frames,
         log_likelihood=headline,
         trained_bound=trained,
+        check=checked,
         prediction=prediction,
         reconstruction=reconstruction,
         command=command,

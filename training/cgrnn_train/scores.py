@@ -43,6 +43,35 @@ class Likelihood:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """An AIS figure on some frames, beside other estimates of the same frames; all in nats a frame.
+
+    Attributes:
+        frames: how many, a random choice.
+        log_likelihood: by AIS with the settings of the figure: errs high.
+        reverse_log_likelihood: by reverse AIS with as many temperatures, from long Gibbs runs: errs low, a heuristic.
+        more_temperatures_log_likelihood: by AIS with ten times the temperatures.
+        raise_log_likelihood: by RAISE with as many temperatures: errs low.
+    """
+
+    frames: int
+    log_likelihood: float
+    reverse_log_likelihood: float
+    more_temperatures_log_likelihood: float
+    raise_log_likelihood: float
+
+    @property
+    def gap(self) -> float:
+        """What forward and reverse AIS differ by."""
+        return self.log_likelihood - self.reverse_log_likelihood
+
+    @property
+    def change(self) -> float:
+        """What ten times the temperatures change."""
+        return self.more_temperatures_log_likelihood - self.log_likelihood
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """Frame accuracy TP / (TP + FP + FN) under one protocol, 0 to 1, pitches taken as on above probability ½.
 
@@ -66,6 +95,7 @@ class Scores:
         frames: how many were scored.
         log_likelihood: the headline.
         trained_bound: the bound that was trained where `log_likelihood` is a tighter one.
+        check: of `log_likelihood` if that is by AIS and a check was asked for.
         prediction: accuracy from the past only.
         reconstruction: accuracy after having seen the frame; None for a system without latent variables.
         command: the command line that made this.
@@ -78,6 +108,7 @@ class Scores:
     frames: int
     log_likelihood: Likelihood
     trained_bound: Likelihood | None
+    check: Check | None
     prediction: Accuracy
     reconstruction: Accuracy | None
     command: str
@@ -108,10 +139,11 @@ def read_scores(run: Path, split: str) -> Scores:
     path = run / FOLDER / f"{split}.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        bound, reconstruction = values.pop("trained_bound"), values.pop("reconstruction")
+        bound, check, reconstruction = (values.pop(key) for key in ("trained_bound", "check", "reconstruction"))
         return Scores(
             log_likelihood=_likelihood(values.pop("log_likelihood")),
             trained_bound=_likelihood(bound) if bound else None,
+            check=Check(**check) if check else None,
             prediction=_accuracy(values.pop("prediction")),
             reconstruction=_accuracy(reconstruction) if reconstruction else None,
             **values,

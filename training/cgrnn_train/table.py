@@ -13,7 +13,7 @@ from pathlib import Path
 from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published, Sign
 from cgrnn_train.results import Result, read_result, run_name
 from cgrnn_train.run import RunError
-from cgrnn_train.scores import Accuracy, Estimate, Likelihood, Scores
+from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores
 
 NONE = "–"
 PROTOCOL_NAMES = ("prediction", "reconstruction")
@@ -132,6 +132,8 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
     estimator = _estimator(likelihood)
     if scores.trained_bound:
         estimator += f"; the bound that was trained: {_signed(scores.trained_bound)}"
+    if scores.check:
+        estimator += f"; {_check(scores.check)}"
     if scores.frames < frames:
         estimator += f"; {scores.frames:,} of the frames only"
     return [
@@ -140,6 +142,13 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
         *_accuracies(scores.reconstruction),
         *last,
     ]
+
+
+def _check(check: Check) -> str:
+    return (
+        f"on {check.frames:,} frames reverse AIS {check.gap:.3f} lower, 10 times the temperatures {check.change:+.3f}, "
+        f"RAISE ≥ {_nats(check.raise_log_likelihood, 3)} where AIS ≈ {_nats(check.log_likelihood, 3)}"
+    ).replace("-", "−")
 
 
 def _beside(row: Published, title: str, results: list[Result]) -> Iterable[list[str]]:
