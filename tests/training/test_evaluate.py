@@ -1,12 +1,13 @@
 """Scores: summaries of what was scored, and no more work than that takes."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
 
 from cgrnn_train.data.sequences import sequences
-from cgrnn_train.evaluate import FrameScores, Settings, log_likelihoods
+from cgrnn_train.evaluate import FrameScores, Settings, estimator, log_likelihoods
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.systems import build
@@ -32,6 +33,20 @@ def test_a_limit_runs_only_the_pieces_it_touches(data, small_run, system, monkey
     some = log_likelihoods(model, pieces, Settings(5, 2), limit=3)
     assert len(some.log_likelihood) == 3
     assert len(ran) == len(some.sequence.unique()) < len(pieces)
+
+
+def test_a_sampled_feed_is_followed_by_particles(data, small_run):
+    torch.manual_seed(0)
+    config = dataclasses.replace(small_run.model, feed="sampled")
+    model, pieces = build("cgrnn", config), sequences(data, "test")[:2]
+    one, several = Settings(20, 4), Settings(20, 4, samples=3)
+    assert estimator(model, one).endswith("one sample of the latent path")
+    assert estimator(model, several).startswith("particle filter, 3 particles (errs low)")
+    scores = log_likelihoods(model, pieces, several)
+    assert len(scores.log_likelihood) == sum(len(piece) for piece in pieces)
+    alone = log_likelihoods(model, pieces, one)
+    # a fresh feed hardly matters: the two estimates agree but for AIS with so few temperatures
+    assert float(scores.log_likelihood.mean()) == pytest.approx(float(alone.log_likelihood.mean()), abs=0.3)
 
 
 def test_a_limit_scores_the_frames_that_it_says(data):

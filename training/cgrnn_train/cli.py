@@ -116,7 +116,8 @@ def evaluate(
     chains: Annotated[int, typer.Option(min=2, metavar="N", help="Chains of AIS, a frame.")] = 64,
     chunk: Annotated[int, typer.Option(min=1, metavar="N", help="Frames annealed together: bounds the memory.")] = 64,
     samples: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Draws of a variational autoencoder's latent path; 1: the ELBO.")
+        int,
+        typer.Option(min=1, metavar="N", help="Draws of a latent path: of an autoencoder, of a sampled feed."),
     ] = 16,
     check: Annotated[
         int, typer.Option(min=0, metavar="N", help="Frames on which AIS is checked: in reverse, by RAISE, and longer.")

@@ -18,7 +18,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from cgrnn_train.likelihood.ais import ais_log_partition
 from cgrnn_train.likelihood.chunks import in_chunks
-from cgrnn_train.models.energy import EnergySystem, free_energy
+from cgrnn_train.likelihood.particle import particle_log_likelihood
+from cgrnn_train.models.energy import EnergySystem, Head, free_energy
 from cgrnn_train.models.system import BoundSystem, System
 from cgrnn_train.scores import Likelihood
 
@@ -34,7 +35,8 @@ class Settings:
         temperatures: of AIS.
         chains: of AIS, a frame.
         chunk: frames annealed together: bounds the memory.
-        samples: draws of the latent path of a variational autoencoder; 1 is the bound that it is trained on.
+        samples: draws of the latent path of a variational autoencoder, of which 1 is the bound that it is trained on;
+            particles that follow the latent path of a sampled feed.
         seed: of the estimate and of ``limit``'s choice.
     """
 
@@ -83,7 +85,8 @@ def log_likelihoods(
     """The log-likelihood of each frame of ``pieces``, each (time, visible), or of some of them.
 
     A `BoundSystem` is exact or a lower bound, whose shares of the frames only their sums mean anything; for an
-    `EnergySystem` log Z is estimated by AIS: over-estimated; with a sampled feed, for one draw of the latent path.
+    `EnergySystem` log Z is estimated by AIS: over-estimated; with a sampled feed, for one draw of the latent path or by
+    a particle filter over it, which errs low.
 
     Args:
         model: the system.
@@ -103,6 +106,8 @@ def log_likelihoods(
     rows = _rows_in_pieces(pieces, pick, owner)
     if isinstance(model, BoundSystem):
         scores = _bounds(model, pieces, rows, owner, settings, store, key, progress)
+    elif isinstance(model, EnergySystem) and model.has_sampled_feed and settings.samples > 1:
+        scores = _filtered(model, pieces, rows, owner, settings, store, key, progress)
     elif isinstance(model, EnergySystem):
         scores = _annealed(model, pieces, rows, owner, settings, store, key, progress)
     else:
@@ -116,9 +121,11 @@ def estimator(model: System, settings: Settings) -> str:
     if isinstance(model, BoundSystem):
         return model.kind(settings.samples)
     kind = f"AIS, {settings.temperatures:,} temperatures x {settings.chains} chains (errs high)"
-    if isinstance(model, EnergySystem) and model.has_sampled_feed:
-        kind += ", one sample of the latent path"
-    return kind
+    if not (isinstance(model, EnergySystem) and model.has_sampled_feed):
+        return kind
+    if settings.samples > 1:
+        return f"particle filter, {settings.samples} particles (errs low), of {kind}"
+    return f"{kind}, one sample of the latent path"
 
 
 def _rows_in_pieces(pieces: list[Tensor], pick: Tensor, owner: Tensor) -> tuple[Tensor, ...]:
@@ -214,6 +221,50 @@ def _annealed(
         progress=progress,
     )
     return FrameScores(found["log_likelihood"], found["standard_error"], found["effective_share"], owner)
+
+
+def _filtered(
+    model: EnergySystem,
+    pieces: list[Tensor],
+    rows: tuple[Tensor, ...],
+    owner: Tensor,
+    settings: Settings,
+    store: Path | None,
+    key: dict[str, object] | None,
+    progress: Callable[[int], None],
+) -> FrameScores:
+    """A chunk is a piece: its particles pass through all of it."""
+    device = next(model.parameters()).device
+    chosen = [index for index, own in enumerate(rows) if len(own)]
+
+    def log_partition(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
+        return ais_log_partition(
+            head,
+            visible_bias,
+            hidden_bias,
+            temperatures=settings.temperatures,
+            chains=settings.chains,
+            chunk=settings.chunk,
+            seed=int(torch.randint(2**62, ())),
+        ).log_z
+
+    def estimate(part: slice) -> dict[str, Tensor]:
+        (index,) = chosen[part]
+        values = particle_log_likelihood(model, pieces[index].to(device), settings.samples, log_partition=log_partition)
+        return {"log_likelihood": values[rows[index]]}
+
+    lengths = iter([len(rows[index]) for index in chosen])
+    settled = {"temperatures": settings.temperatures, "chains": settings.chains, "particles": settings.samples}
+    values = in_chunks(
+        len(chosen),
+        1,
+        estimate,
+        seed=settings.seed,
+        store=store,
+        key={**(key or {}), **settled},
+        progress=lambda count: progress(sum(islice(lengths, count))),
+    )["log_likelihood"]
+    return FrameScores(values, torch.zeros_like(values), torch.ones_like(values), owner)
 
 
 class Biases:
