@@ -1,59 +1,174 @@
-"""Scores: summaries of what was scored, and no more work than that takes."""
+"""Whole evaluations: what they write, and that one which was killed gives the figures of one that was not."""
 
 import dataclasses
-import math
+import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
 
-from cgrnn_train.data.sequences import sequences
-from cgrnn_train.evaluate import FrameScores, Settings, estimator, log_likelihoods
-from cgrnn_train.models.cgrnn import CGRNN
+from cgrnn_train.config import RunConfig
+from cgrnn_train.evaluate import ESTIMATES, evaluate_run
+from cgrnn_train.frame_scores import Settings
+from cgrnn_train.models.cgrnn import CGRNNConfig
 from cgrnn_train.models.rnn import RNN, RNNConfig
+from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
+from cgrnn_train.models.storn import STORNConfig
+from cgrnn_train.results import read_result
+from cgrnn_train.run import RunError, save_config, save_data, save_weights, weights_digest
+from cgrnn_train.scores import read_scores
 from cgrnn_train.systems import build
 
-
-def test_the_interval_is_of_the_sequences_that_have_a_score():
-    """Frames of sequences 3 and 900 only: resamples among all 901 would mostly hold no frame at all."""
-    scores = torch.tensor([-1.0, -3.0])
-    score = FrameScores(scores, scores * 0, scores * 0 + 1, torch.tensor([3, 900])).summary("exact")
-    assert score.value == -2
-    assert score.interval == (-3, -1)
-    assert not math.isnan(sum(score.interval))
+MODELS = {
+    "rnn-1": RNNConfig(state=6),
+    "storn": STORNConfig(state=6, latent=3, width=5),
+    "rnn-rbm": RNNRBMConfig(hidden=6, state=6, mlp=(5,)),
+}
 
 
-@pytest.mark.parametrize("system", ["cgrnn", "rnn-1"])
-def test_a_limit_runs_only_the_pieces_it_touches(data, small_run, system, monkeypatch):
+def write_run(folder, system, data):
     torch.manual_seed(0)
-    model = build(small_run.system, small_run.model) if system == "cgrnn" else RNN(RNNConfig(state=4))
-    kind = CGRNN if system == "cgrnn" else RNN
-    pieces, ran = sequences(data, "train"), []
-    forward = kind.forward
-    monkeypatch.setattr(kind, "forward", lambda self, frames: ran.extend([1] * len(frames)) or forward(self, frames))
-    some = log_likelihoods(model, pieces, Settings(5, 2), limit=3)
-    assert len(some.log_likelihood) == 3
-    assert len(ran) == len(some.sequence.unique()) < len(pieces)
+    config = RunConfig(system, MODELS[system])
+    save_config(folder, config, "by hand")
+    save_data(folder, data)
+    save_weights(folder, build(system, config.model))
+    return folder
 
 
-def test_a_sampled_feed_is_followed_by_particles(data, small_run):
-    torch.manual_seed(0)
-    config = dataclasses.replace(small_run.model, feed="sampled")
-    model, pieces = build("cgrnn", config), sequences(data, "test")[:2]
-    one, several = Settings(20, 4), Settings(20, 4, samples=3)
-    assert estimator(model, one).endswith("one sample of the latent path")
-    assert estimator(model, several).startswith("particle filter, 3 particles (errs low)")
-    scores = log_likelihoods(model, pieces, several)
-    assert len(scores.log_likelihood) == sum(len(piece) for piece in pieces)
-    alone = log_likelihoods(model, pieces, one)
-    # a fresh feed hardly matters: the two estimates agree but for AIS with so few temperatures
-    assert float(scores.log_likelihood.mean()) == pytest.approx(float(alone.log_likelihood.mean()), abs=0.3)
+@pytest.mark.parametrize("system", MODELS)
+def test_a_run_is_scored_under_both_protocols(data, tmp_path, system):
+    run = write_run(tmp_path / "run", system, data)
+    stages = []
+    scores = evaluate_run(
+        run,
+        data,
+        "test",
+        Settings(temperatures=20, chains=4, samples=3),
+        check=10,
+        command="cgrnn-train evaluate run",
+        stage=lambda name, total: stages.append((name, total)) or (lambda done: None),
+    )
+    assert read_scores(run, "test") == scores
+    assert (scores.system, scores.source, scores.split) == (system, "four chords, made by the test", "test")
+    frames = sum(piece.length for piece in data.pieces("test"))
+    assert scores.frames == frames
+    assert all(total == (10 if name == "AIS from other sides" else frames) for name, total in stages)
+    assert scores.log_likelihood.value < 0
+    assert (scores.reconstruction is None) == (system == "rnn-1")
+    assert (scores.trained_bound is not None) == (system == "storn")
+    if scores.trained_bound:
+        assert scores.trained_bound.kind.startswith("ELBO")
+    assert (scores.check is not None) == (system == "rnn-rbm")
+    if scores.check:
+        assert scores.check.frames == 10
+        assert abs(scores.check.gap) < 0.2  # a fresh model is nearly factorised; 4 chains a frame are noisy
+    assert 0 <= scores.prediction.pooled.value <= 1
+    assert not (run / ESTIMATES / "test").exists()
 
 
-def test_a_limit_scores_the_frames_that_it_says(data):
-    torch.manual_seed(0)
-    model, pieces = RNN(RNNConfig(state=4)), sequences(data, "train")
-    everything = log_likelihoods(model, pieces)
-    some = log_likelihoods(model, pieces, limit=40)
-    for value, owner in zip(some.log_likelihood, some.sequence, strict=True):
-        own = everything.log_likelihood[everything.sequence == owner]
-        assert (own - value).abs().min() < 1e-9
+def test_a_check_shows_on_which_side_too_few_temperatures_err(data, tmp_path):
+    """A sharp model and 3 temperatures: AIS lies above what ten times as many say, reverse AIS and RAISE below it."""
+    run = write_run(tmp_path / "run", "rnn-rbm", data)
+    torch.manual_seed(1)
+    model = build("rnn-rbm", MODELS["rnn-rbm"])
+    assert isinstance(model, RNNRBM)
+    with torch.no_grad():
+        model.rbm.weight.normal_()
+    save_weights(run, model)
+    check = evaluate_run(run, data, "test", Settings(temperatures=3, chains=4), check=40).check
+    assert check is not None
+    assert check.change < -0.1
+    assert check.gap > 0.2
+    assert not check.stands(0.9)
+    assert not dataclasses.replace(check, reverse_log_likelihood=check.log_likelihood).stands(0.9)
+
+
+def test_scores_are_bound_to_the_weights(data, tmp_path):
+    run = write_run(tmp_path / "run", "rnn-1", data)
+    scores = evaluate_run(run, data, "test", Settings())
+    assert scores.weights == weights_digest(run)
+    assert scores.data == data.digest
+    torch.manual_seed(9)
+    save_weights(run, build("rnn-1", MODELS["rnn-1"]))
+    with pytest.raises(RunError, match="of earlier weights; score the run again"):
+        read_result(run, "test")
+
+
+def test_a_score_of_another_data_set_says_so(data, tmp_path):
+    run = write_run(tmp_path / "run", "rnn-1", data)
+    assert not read_result(run, "test").is_foreign
+    evaluate_run(run, data, "test", Settings())
+    assert not read_result(run, "test").is_foreign
+    record = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps({**record, "digest": "another's"}))
+    assert read_result(run, "test").is_foreign
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("frames", "80"), ("frames", True), ("log_likelihood", None), ("prediction", {}), ("seconds", []), ("more", 1)],
+)
+def test_scores_of_wrong_types_are_refused(data, tmp_path, key, value):
+    run = write_run(tmp_path / "run", "rnn-1", data)
+    evaluate_run(run, data, "test", Settings())
+    path = run / "scores" / "test.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(ValueError, match=r"test\.json is not a score .* score the run again"):
+        read_scores(run, "test")
+
+
+def test_particles_have_no_check(data, tmp_path):
+    config = RunConfig("cgrnn", CGRNNConfig(hidden=4, state=4, mlp=(3,), feed="sampled"))
+    save_config(tmp_path / "run", config, "by hand")
+    save_weights(tmp_path / "run", build("cgrnn", config.model))
+    with pytest.raises(RunError, match="leave out one of the two"):
+        evaluate_run(tmp_path / "run", data, "test", Settings(samples=2), check=5)
+
+
+def test_scores_of_an_rnn_are_those_of_its_probabilities(data, tmp_path):
+    run = write_run(tmp_path / "run", "rnn-1", data)
+    with torch.no_grad():
+        model = build("rnn-1", MODELS["rnn-1"])
+        assert isinstance(model, RNN)
+        model.output.bias.fill_(-5)
+        model.output.bias[60] = 5
+        save_weights(run, model)
+    scores = evaluate_run(run, data, "test", Settings())
+    hits = union = total = 0
+    for piece in data.pieces("test"):
+        roll = data.frames(piece)
+        for frame in roll:  # pitch 60 is predicted, always and alone
+            hit, either = int(frame[60]), int(frame.sum() + (not frame[60]))
+            hits, union, total = hits + hit, union + either, total + hit / either
+    assert scores.prediction.pooled.value == pytest.approx(hits / union)
+    assert scores.prediction.per_frame.value == pytest.approx(total / scores.frames)
+
+
+@pytest.mark.parametrize("system", ["storn", "rnn-rbm"])
+def test_an_evaluation_killed_by_sigterm_goes_on_to_the_same_figures(data, tmp_path, system):
+    whole, parts = (write_run(tmp_path / name / "run", system, data) for name in ("whole", "parts"))
+    options = ["--split", "train", "--temperatures", "700", "--chains", "8", "--chunk", "4", "--samples", "4"]
+    options += ["--check", "8"]
+
+    def command(run):
+        program = "from cgrnn_train.cli import main; main()"
+        return [sys.executable, "-c", program, "evaluate", str(run), *options, "--threads", "1", "--json"]
+
+    expected = subprocess.run(command(whole), capture_output=True, text=True, check=True, timeout=300)
+    kept = parts / ESTIMATES / "train"
+    process = subprocess.Popen(command(parts), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    limit = time.monotonic() + 120
+    while not list(kept.glob("**/*.safetensors")) and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.001)  # until there is something to lose
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) != 0, "it was done before the signal came"
+    assert not (parts / "scores").exists()
+    done = subprocess.run(command(parts), capture_output=True, text=True, check=True, timeout=300)
+    first, second = json.loads(expected.stdout), json.loads(done.stdout)
+    for result in (first, second):
+        for key in ("run", "command", "seconds"):
+            del result[key]
+    assert first == second

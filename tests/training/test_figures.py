@@ -12,13 +12,13 @@ from PIL import Image
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_train.config import RunConfig
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.packed import Piece
+from cgrnn_train.data.packed import PackedFrames, Piece, Roll, write_packed
 from cgrnn_train.figures import find_piece, write_figures
 from cgrnn_train.models.cgrnn import CGRNNConfig
 from cgrnn_train.models.rnn import RNNConfig
 from cgrnn_train.models.rnn_ssrbm import RNNssRBMConfig
 from cgrnn_train.panels import Clock, activation_panels, pitch_name, roll_panels
-from cgrnn_train.run import RunError, load, save_config, save_weights
+from cgrnn_train.run import RunError, load, save_config, save_data, save_record, save_weights
 from cgrnn_train.sparsity import near_zero
 from cgrnn_train.systems import build
 
@@ -124,6 +124,34 @@ def test_bad_runs_are_refused_before_anything_is_written(data, tmp_path):
     with pytest.raises(RunError, match="is not a run"):
         write_figures([tmp_path / "nowhere"], data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_in_the_place_of_the_folder_to_write_is_refused(runs, data):
+    before = sorted(runs[-1].iterdir())
+    with pytest.raises(RunError, match=r"rnn-1: found a run folder \(config.json in it\); expected one for"):
+        write_figures(runs[:-1], data, runs[-1])
+    assert sorted(runs[-1].iterdir()) == before
+
+
+def test_a_later_run_of_other_frames_is_refused(runs, data, tmp_path):
+    other = tmp_path / "runs" / "eighths"
+    save_config(other, RunConfig(*CONFIGS[2]), "made by the test")
+    save_weights(other, build(*CONFIGS[2]))
+    write_packed(tmp_path / "data", [Roll("song", "train", np.zeros((4, 128), bool))], FrameSpec(0.5), {})
+    save_data(other, PackedFrames.open(tmp_path / "data"))
+    with pytest.raises(RunError, match=r"expected 0.5 s by the rule .*, on which .*eighths was trained"):
+        write_figures([runs[0], other], data, tmp_path / "out", frames=8)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unfinished_run_is_marked(runs, data, tmp_path):
+    twin = tmp_path / "runs" / "finished"
+    save_config(twin, RunConfig(*CONFIGS[2]), "made by the test")
+    save_weights(twin, build(*CONFIGS[2]))
+    save_record(twin, epochs=1)
+    write_figures([runs[2], twin], data, tmp_path / "out", frames=8)
+    record = json.loads((tmp_path / "out" / "figures.json").read_text(encoding="utf-8"))
+    assert [one["unfinished"] for one in record["runs"].values()] == [True, False]
 
 
 def test_time_is_in_quarter_notes_on_a_beat_grid_and_in_seconds_otherwise():

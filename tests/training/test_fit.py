@@ -16,7 +16,8 @@ from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
 from cgrnn_train.data.sequences import sequences
-from cgrnn_train.evaluate import Settings, estimator, log_likelihoods
+from cgrnn_train.frame_scores import Settings
+from cgrnn_train.log_likelihood import estimator, log_likelihoods
 from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.run import RunError, load, load_cgrnn, open_data, save_config
 from cgrnn_train.task import EnergyTask
@@ -50,8 +51,8 @@ def test_a_run_learns_and_keeps_its_best_weights(data, small_run, tmp_path):
     assert loaded == config
     valid = sequences(data, "valid")
     score = float(log_likelihoods(model, valid, Settings(300, 32)).log_likelihood.mean())
-    independent = torch.cat(sequences(data, "train")).mean(0).clamp(1e-3, 1 - 1e-3)
-    frames = torch.cat(valid)
+    independent = torch.cat(list(sequences(data, "train"))).mean(0).clamp(1e-3, 1 - 1e-3)
+    frames = torch.cat(list(valid))
     baseline = float((frames * independent.log() + (1 - frames) * (1 - independent).log()).sum(1).mean())
     assert score > baseline + 1  # pitches of their own, without a past: a nat is far beyond the estimate's noise
     assert score == pytest.approx(best, abs=0.5)

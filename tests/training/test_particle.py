@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition
-from cgrnn_train.likelihood.particle import particle_log_likelihood, systematic_ancestors
+from cgrnn_train.likelihood.particle import particle_log_likelihood
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.energy import EnergySystem, Head, free_energy
 from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
@@ -69,15 +69,6 @@ def test_the_bound_rises_to_the_exact_value():
     assert means == sorted(means)
     assert means[0] < exact - 4 * errors[0]  # a lower bound where the path matters,
     assert means[-1] == pytest.approx(exact, abs=0.02 + 4 * errors[-1])  # and near the truth with many particles
-
-
-def test_resampling_keeps_each_particle_in_proportion():
-    weight = torch.tensor([0.5, 0.0, 0.3, 0.2], dtype=torch.float64)
-    torch.manual_seed(3)
-    count = torch.stack([torch.bincount(systematic_ancestors(weight.log()), minlength=4) for _ in range(2000)]).double()
-    assert (count >= (4 * weight).floor()).all()  # systematic: never fewer than the whole part of what is expected,
-    assert (count <= (4 * weight).ceil()).all()  # nor more than the next whole number
-    assert torch.allclose(count.mean(0), 4 * weight, atol=0.05)  # 4.5 standard errors of at most 0.5 / √2000
 
 
 def test_no_frames_no_increments():

@@ -103,15 +103,14 @@ def test_all_estimators_agree_within_their_printed_errors(trained):
 
 
 def test_the_errors_have_their_sides(trained):
-    """Few temperatures and one chain, where the bias shows: RAISE and reverse AIS low, AIS high, on average."""
+    """Few temperatures, one chain, where the bias shows: AIS puts log Z low, reverse AIS high; RAISE errs low."""
     torch.manual_seed(3)
     repeats = 40  # × 64 frames: the mean's standard error is a tenth of the bias or less
     visible_bias, hidden_bias = (bias.repeat(repeats, 1) for bias in trained.biases)
-    exact = (-trained.energy - trained.log_z).mean()
+    log_z = trained.log_z.repeat(repeats)
     forward = ais_log_partition(trained.head, visible_bias, hidden_bias, temperatures=10, chains=1).log_z
     start = trained.samples[torch.randint(CHAINS, (repeats,))].flatten(0, 1)[None]  # the repeats' frames in order
     reverse = reverse_ais_log_partition(trained.head, visible_bias, hidden_bias, start=start, temperatures=10).log_z
-    energy, log_z = trained.energy.repeat(repeats), trained.log_z.repeat(repeats)
     assert (forward - log_z).mean() < -2 * _error(forward - log_z)
     assert (reverse - log_z).mean() > 2 * _error(reverse - log_z)
     # RAISE promises on frames of the model itself
@@ -121,7 +120,6 @@ def test_the_errors_have_their_sides(trained):
         trained.head, samples, visible_bias, hidden_bias, temperatures=10, chains=1
     ).log_probability
     assert (lower - own).mean() < -2 * _error(lower - own)
-    assert (-energy - forward).mean() > exact
 
 
 def test_long_gibbs_runs_stand_in_for_exact_samples(trained):

@@ -61,7 +61,7 @@ def test_there_must_be_a_sequence_for_each_process(data):
 
 
 def test_the_mean_frame_is_that_of_the_training_split(data):
-    train = torch.cat(sequences(data, "train"))
+    train = torch.cat(list(sequences(data, "train")))
     assert torch.allclose(mean_frame(data), (train.sum(0) + 0.05) / (len(train) + 0.1))
 
 

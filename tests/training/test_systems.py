@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from cgrnn_train.evaluate import Settings, estimator, log_likelihoods
+from cgrnn_train.frame_scores import Settings
+from cgrnn_train.log_likelihood import estimator, log_likelihoods
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem
 from cgrnn_train.systems import SYSTEMS, build
@@ -117,6 +118,22 @@ def test_likelihoods_of_all_frames_sum_to_one(system):
         assert total == pytest.approx(1, abs=0.03)  # 1,000 draws leave no gap that could be seen, and little noise
     else:
         assert total == pytest.approx(1, abs=1e-4 if isinstance(model, BoundSystem) else 0.02)  # AIS: 64 log Z's
+
+
+@pytest.mark.parametrize("system", ["cgrnn", "rnn-ssrbm"])
+def test_activations_are_the_mean_of_spike_times_slab(system):
+    """E[h∘s | v, u] = σ(η) (μ + a/α) with precisions that differ."""
+    model, played = small(system), frames()
+    assert isinstance(model, EnergySystem)
+    with torch.no_grad():
+        model.rbm.raw_precision.copy_(torch.tensor([-1.0, 0.0, 1.0, 2.0]))
+        model.rbm.slab_mean.copy_(torch.tensor([1.0, -0.5, 0.3, 2.0]))
+        model.rbm.weight.mul_(50)
+        slabs = model.rbm.slabs()
+        drive = played @ slabs.weight
+        logits = drive.square() / (2 * slabs.precision) + slabs.mean * drive + model(played).hidden_bias
+        expected = torch.sigmoid(logits) * (slabs.mean + drive / slabs.precision)
+    assert torch.allclose(model.activations(played), expected, atol=1e-5)  # float32
 
 
 def test_a_system_s_name_settles_its_architecture():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cgrnn_train.models.emission import Bernoulli
+from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.models.srnn import SRNN, LatentScan, SRNNConfig
 from cgrnn_train.models.storn import STORN, STORNConfig
 from cgrnn_train.models.vae import Normal
@@ -99,11 +100,20 @@ def test_one_draw_is_the_bound_that_is_trained():
 
 def test_draws_in_chunks_are_all_counted(monkeypatch):
     """The bound of paths that are inferred a few at a time is that of all of them."""
-    model, frames = make("srnn-f", **SIZES), some_frames(1, 6)[0]
+    model, frames, noise = make_tiny("srnn-f"), some_frames(1, 6, visible=3)[0], torch.randn(40, 6, 2)
+    sizes = list[int]()
+
+    def next_noise(_, paths):
+        sizes.append(paths)
+        return noise[sum(sizes) - paths : sum(sizes)]
+
+    monkeypatch.setattr(model, "_noise", next_noise)
+    whole = model.log_likelihood(frames, 40)
+    assert sizes == [40]
+    sizes.clear()
     monkeypatch.setattr("cgrnn_train.models.vae.FRAMES_AT_ONCE", 6 * 16)
-    sizes = [len(path.logits) for path in model._paths(frames, 40)]
+    assert torch.allclose(model.log_likelihood(frames, 40), whole, atol=1e-5)  # float32
     assert sizes == [16, 16, 8]
-    assert model.log_likelihood(frames, 40).shape == (6,)
 
 
 def test_divergence_and_density_agree_with_torch():
@@ -232,6 +242,41 @@ def test_dropout_is_for_training(name):
     assert torch.equal(model.infer(frames, None, noise).logits, model.infer(frames, None, noise).logits)
     model.train()
     assert not torch.equal(model.infer(frames, None, noise).logits, model.infer(frames, None, noise).logits)
+
+
+class TwoNumbers(Bernoulli):
+    """An emission of two numbers a pitch, of which the second ones do not matter."""
+
+    outputs = 2
+
+    @staticmethod
+    def log_probability(logits, frames):
+        return Bernoulli.log_probability(logits.chunk(2, dim=-1)[0], frames)
+
+    @staticmethod
+    def mean(logits):
+        return Bernoulli.mean(logits.chunk(2, dim=-1)[0])
+
+    @staticmethod
+    def draw(logits):
+        return Bernoulli.draw(logits.chunk(2, dim=-1)[0])
+
+
+@pytest.mark.parametrize("name", [*SYSTEMS, "rnn"])
+def test_an_emission_may_have_several_numbers_a_pitch(name, monkeypatch):
+    module = "rnn" if name == "rnn" else "vae"
+    monkeypatch.setattr(f"cgrnn_train.models.{module}.Bernoulli", TwoNumbers)
+    model = RNN(RNNConfig(visible=7, state=6)).eval() if name == "rnn" else make(name, **SIZES)
+    output = model.output if isinstance(model, RNN) else model.decoder.output
+    frames, mean = some_frames(2, 5), torch.linspace(0.1, 0.9, 7)
+    before = output.bias.detach().clone()
+    assert before.shape == (14,)
+    model.start_from(mean)
+    assert torch.equal(output.bias[7:], before[7:])
+    assert torch.allclose(torch.sigmoid(output.bias[:7]), mean)
+    assert model.bound(frames).shape == (2, 5)
+    assert model.predict(frames).shape == frames.shape
+    assert model.generate(3).shape == (3, 7)
 
 
 def test_a_configuration_out_of_range_is_refused():

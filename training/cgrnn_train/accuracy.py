@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cgrnn_train.scores import Accuracy, Estimate
+from cgrnn_train.bootstrap import RESAMPLES, bootstrap_ratio
+from cgrnn_train.scores import Accuracy
 
 THRESHOLD = 0.5
-RESAMPLES = 1000
 
 Array = Tensor | NDArray[Any]
 """(time, pitch): probabilities, booleans, or 0 and 1."""
@@ -81,12 +81,14 @@ def accuracy(counts: Sequence[SequenceCounts], *, resamples: int = RESAMPLES, se
     Raises:
         ValueError: there is no frame.
     """
-    table = np.array([row for row in counts if row.frames], np.float64).reshape(-1, 4)  # (sequence, field)
-    if len(table) == 0:
+    rows = [row for row in counts if row.frames]
+    if not rows:
         raise ValueError("found no frame to compare; expected one sequence at least")
-    pick = np.random.default_rng(seed).integers(0, len(table), (resamples, len(table)))
-    sums = np.vstack([table.sum(axis=0), table[pick].sum(axis=1)])  # (1 + resamples, field): what was seen comes first
-    return Accuracy(per_frame=_estimate(sums[:, 1], sums[:, 0]), pooled=_estimate(sums[:, 2], sums[:, 3]))
+    frames, accuracy_sums, hits, unions = zip(*rows, strict=True)
+    return Accuracy(
+        per_frame=bootstrap_ratio(accuracy_sums, frames, resamples=resamples, seed=seed),
+        pooled=bootstrap_ratio(hits, unions, resamples=resamples, seed=seed),
+    )
 
 
 def frame_accuracy(
@@ -95,13 +97,6 @@ def frame_accuracy(
     """`accuracy` of the `count` of each pair of sequences, each (time, pitch); ValueError if their numbers differ."""
     counts = [count(ours, real) for ours, real in zip(probabilities, truths, strict=True)]
     return accuracy(counts, resamples=resamples, seed=seed)
-
-
-def _estimate(above: NDArray[np.float64], below: NDArray[np.float64]) -> Estimate:
-    """Share above / below, where the first entry is what was seen and the others are its resamples."""
-    shares = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-    low, high = np.percentile(shares[1:], [2.5, 97.5])
-    return Estimate(float(shares[0]), (float(low), float(high)))
 
 
 def _array(values: Array) -> NDArray[Any]:

@@ -1,16 +1,20 @@
 """Whether an AIS figure can be believed: the same frames from above, from below, and with ten times the temperatures.
 
-A figure stands when forward and reverse AIS differ by less than 0.02 nat a frame, ten times the temperatures change it
-by less than 0.01, and more than a tenth of the chains count.
+`Check.stands` says what is asked of a figure.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
-from cgrnn_train.evaluate import Biases, Settings
-from cgrnn_train.likelihood.ais import ais_log_partition
+from cgrnn_train.annealed import Biases, anneal
+from cgrnn_train.frame_scores import Settings
+from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
 from cgrnn_train.likelihood.reverse_ais import long_gibbs, sandwich
 from cgrnn_train.models.energy import EnergySystem, free_energy
@@ -21,7 +25,16 @@ START_SWEEPS = 1000
 
 
 @torch.no_grad()
-def check_annealing(model: EnergySystem, pieces: list[Tensor], settings: Settings, frames: int) -> Check:
+def check_annealing(
+    model: EnergySystem,
+    pieces: Sequence[Tensor],
+    settings: Settings,
+    frames: int,
+    *,
+    store: Path | None = None,
+    key: dict[str, object] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Check:
     """Look at a random choice of frames from every side.
 
     Args:
@@ -29,37 +42,48 @@ def check_annealing(model: EnergySystem, pieces: list[Tensor], settings: Setting
         pieces: the sequences, each (time, visible).
         settings: those of the figure that is checked.
         frames: how many of all frames to look at (all, if there are fewer).
+        store: a folder where finished chunks are kept (`in_chunks`).
+        key: what, besides the settings, the figures depend on.
+        progress: called with the frames done since the last call.
     """
-    owner = torch.cat([torch.full((len(piece),), index) for index, piece in enumerate(pieces)])
-    places = torch.cat([torch.arange(len(piece)) for piece in pieces])
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        pick = torch.randperm(len(owner))[:frames].sort().values
-        head = model.rbm.head()
-        shown, visible_bias, hidden_bias = Biases(model, pieces, settings.seed).of(owner[pick], places[pick])
-        parts: list[Tensor] = []
-        for rows in torch.arange(len(pick)).split(settings.chunk):
-            biases = visible_bias[rows], hidden_bias[rows]
-            start = long_gibbs(head, *biases, chains=settings.chains, sweeps=START_SWEEPS)
-            both = sandwich(head, *biases, start=start, temperatures=settings.temperatures)
-            longer = ais_log_partition(
-                head,
-                *biases,
-                temperatures=10 * settings.temperatures,
-                chains=settings.chains,
-                seed=int(torch.randint(2**62, ())),
-            )
-            below = raise_log_probabilities(
-                head, shown[rows], *biases, temperatures=settings.temperatures, chains=settings.chains
-            )
-            energy = free_energy(head, shown[rows], *biases).double().cpu()
-            forward, reverse = -energy - both.forward.log_z, -energy - both.reverse.log_z
-            parts.append(torch.stack([forward, reverse, -energy - longer.log_z, below.log_probability]))
-    forward, reverse, longer, below = torch.cat(parts, dim=1).mean(1).tolist()
-    return Check(
-        frames=len(pick),
-        log_likelihood=forward,
-        reverse_log_likelihood=reverse,
-        more_temperatures_log_likelihood=longer,
-        raise_log_likelihood=below,
+    lengths = [len(piece) for piece in pieces]
+    owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    places = torch.cat([torch.arange(length) for length in lengths])
+    generator = torch.Generator().manual_seed(settings.seed)
+    pick = torch.randperm(len(owner), generator=generator)[:frames].sort().values
+    owner, places = owner[pick], places[pick]
+    head, biases = model.rbm.head(), Biases(model, pieces, settings.seed)
+    longer = dataclasses.replace(settings, temperatures=10 * settings.temperatures)
+
+    def estimate(part: slice) -> dict[str, Tensor]:
+        shown, visible_bias, hidden_bias = biases.of(owner[part], places[part])
+        conditionals = visible_bias, hidden_bias
+        start = long_gibbs(head, *conditionals, chains=settings.chains, sweeps=START_SWEEPS)
+        both = sandwich(head, *conditionals, start=start, temperatures=settings.temperatures)
+        by_raise = raise_log_probabilities(
+            head, shown, *conditionals, temperatures=settings.temperatures, chains=settings.chains
+        )
+        energy = free_energy(head, shown, *conditionals).double().cpu()
+        return {
+            "log_likelihood": -energy - both.forward.log_z,
+            "reverse_log_likelihood": -energy - both.reverse.log_z,
+            "more_temperatures_log_likelihood": -energy - anneal(head, *conditionals, longer).log_z,
+            "raise_log_likelihood": by_raise.log_probability,
+        }
+
+    found = in_chunks(
+        len(pick),
+        settings.chunk,
+        estimate,
+        seed=settings.seed,
+        store=store,
+        key={
+            **(key or {}),
+            "frames": frames,
+            "temperatures": settings.temperatures,
+            "chains": settings.chains,
+            "start_sweeps": START_SWEEPS,
+        },
+        progress=progress,
     )
+    return Check(len(pick), **{name: float(values.mean()) for name, values in found.items()})

@@ -116,9 +116,9 @@ def evaluate(
     chains: Annotated[int, typer.Option(min=2, metavar="N", help="Chains of AIS, a frame.")] = 64,
     chunk: Annotated[int, typer.Option(min=1, metavar="N", help="Frames annealed together: bounds the memory.")] = 64,
     samples: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="Draws of a latent path: of an autoencoder, of a sampled feed."),
-    ] = 16,
+        int | None,
+        typer.Option(min=1, metavar="N", help="Draws of a latent path. By default 16, for a sampled feed 1."),
+    ] = None,
     check: Annotated[
         int, typer.Option(min=0, metavar="N", help="Frames on which AIS is checked: in reverse, by RAISE, and longer.")
     ] = 0,
@@ -127,6 +127,7 @@ def evaluate(
         typer.Option(min=1, metavar="N", help="Only the likelihood of a random choice of so many frames, not kept."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of that choice and of the estimate.")] = 0,
+    accelerator: Annotated[str, typer.Option(metavar="auto|cpu|gpu", help="What to compute on.")] = "auto",
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -138,15 +139,18 @@ def evaluate(
     from rich.progress import MofNCompleteColumn, Progress
 
     from cgrnn_train.data.sequences import sequences
-    from cgrnn_train.evaluate import Settings, estimator, log_likelihoods
+    from cgrnn_train.evaluate import compute_device, evaluate_run, is_unfinished
+    from cgrnn_train.frame_scores import Settings
+    from cgrnn_train.log_likelihood import estimator, log_likelihoods
+    from cgrnn_train.models.system import BoundSystem
     from cgrnn_train.run import load, open_data
-    from cgrnn_train.score import evaluate_run, is_unfinished
 
     if threads:
         torch.set_num_threads(threads)
-    settings = Settings(temperatures, chains, chunk, samples, seed)
-    data_set = open_data(run, data)
-    pieces, (_, model) = sequences(data_set, split), load(run)
+    device = compute_device(accelerator)
+    data_set, (_, model) = open_data(run, data), load(run)
+    pieces = sequences(data_set, split)
+    settings = Settings(temperatures, chains, chunk, samples or (16 if isinstance(model, BoundSystem) else 1), seed)
     if is_unfinished(run):
         print(f"{run} was not trained to its last epoch: these are its best weights so far", file=sys.stderr)
     with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True)) as bar:
@@ -158,21 +162,25 @@ def evaluate(
         if frames is not None:
             kind = estimator(model, settings)
             progress = stage(kind, min(sum(len(piece) for piece in pieces), frames))
-            scores = log_likelihoods(model, pieces, settings, limit=frames, progress=progress)
+            scores = log_likelihoods(model.to(device), pieces, settings, limit=frames, progress=progress)
             likelihood = scores.summary(kind)
             result = {"split": split, "frames": len(scores.sequence), "log_likelihood": asdict(likelihood)}
         else:
             command = shlex.join(["cgrnn-train", *sys.argv[1:]])
-            scored = evaluate_run(run, data_set, split, settings, check=check, command=command, stage=stage)
+            options = {"check": check, "command": command, "device": device}
+            scored = evaluate_run(run, data_set, split, settings, **options, stage=stage)
             likelihood, result = scored.log_likelihood, scored.to_dict()
     if as_json:
         print(json.dumps({"run": str(run), **result}))
         return
     low, high = likelihood.interval
+    annealed = ""
+    if likelihood.standard_error is not None and likelihood.effective_sample_size is not None:
+        share = f"{likelihood.effective_sample_size:.0%}"
+        annealed = f", standard error {likelihood.standard_error:.4f}, effective chains {share}"
     print(
         f"{run} on {split}: {likelihood.value:.3f} nats a frame, 95 % interval by sequence {low:.3f} to {high:.3f}, "
-        f"{result['frames']} frames; {likelihood.kind}, standard error {likelihood.standard_error:.4f}, "
-        f"effective chains {likelihood.effective_sample_size:.0%}"
+        f"{result['frames']} frames; {likelihood.kind}{annealed}"
     )
     for protocol in ("prediction", "reconstruction"):
         if accuracy := result.get(protocol):
@@ -203,7 +211,7 @@ def figures(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN... OUT", help="Run folders, and the folder to write.")],
     data: Data = None,
     split: Annotated[str, typer.Option(metavar="train|valid|test", help="Where the piece is from.")] = "test",
-    piece: Annotated[int, typer.Option(min=0, metavar="N", help="Which piece of the split.")] = 0,
+    piece: Annotated[str, typer.Option(metavar="N|NAME", help="Which piece of the split.")] = "0",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what is drawn.")] = 0,
 ) -> None:
     """Draw hidden activations with their sparsity, reconstructions and generated rolls, as PNG and SVG."""
@@ -213,7 +221,8 @@ def figures(
     *runs, out = paths
     if not runs:
         raise RunError(f"found {out} alone; expected run folders and then the folder to write")
-    write_figures(runs, open_data(runs[0], data), out, piece=piece, split=split, seed=seed)
+    place = int(piece) if piece.isdecimal() else piece
+    write_figures(runs, open_data(runs[0], data), out, piece=place, split=split, seed=seed)
     print(f"wrote {out}", file=sys.stderr)
 
 

@@ -236,5 +236,6 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:
-        raise ConfigError(f"{where}: found {value!r}; expected {'a whole number' if hint is int else 'a number'}")
+        words = {bool: "true or false", int: "a whole number"}.get(hint, "a number")
+        raise ConfigError(f"{where}: found {value!r}; expected {words}")
     return value

@@ -28,7 +28,7 @@ from cgrnn_train.data.packed import PackedFrames, Piece
 from cgrnn_train.data.sequences import pieces_of
 from cgrnn_train.panels import Clock, activation_panels, roll_panels
 from cgrnn_train.results import run_name, system_title
-from cgrnn_train.run import RunError, load, read_config
+from cgrnn_train.run import CONFIG, RunError, load, open_data, read_config, read_record
 from cgrnn_train.sparsity import hoyer, near_zero
 
 RECORD = "figures.json"
@@ -69,21 +69,26 @@ def write_figures(
     Args:
         runs: run folders, in the order of the panels.
         data: the data set the piece is of.
-        out: a folder, made if it is not there.
+        out: a folder, made if it is not there; no run.
         piece: which piece of the split: its name, or its place from 0.
         split: train, valid or test.
         seed: of what is drawn at random.
         frames: the first so many frames of the piece are used, and as many generated.
 
     Raises:
-        RunError: no run is given, or one cannot be loaded.
+        RunError: no run is given, one cannot be loaded or was trained on other frames than ``data`` has, or ``out`` is
+            a run.
         DataError: there is no such piece.
     """
     if not runs:
         raise RunError("found no run to draw; name one run folder at least")
+    if (out / CONFIG).exists():
+        raise RunError(f"{out}: found a run folder ({CONFIG} in it); expected one for the figures, after the runs")
+    runs = list(dict.fromkeys(runs))
+    for run in runs:
+        open_data(run, data.folder)  # says so if its frames are others
     chosen = find_piece(data, split, piece)
     truth = data.frames(chosen)[:frames]
-    runs = list(dict.fromkeys(runs))
     drawn = [_draw(run, truth, seed, title) for run, title in zip(runs, _titles(runs), strict=True)]
     out.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(rc=STYLE):
@@ -98,7 +103,10 @@ def write_figures(
             "seed": seed,
             "frames": len(truth),
         },
-        "runs": {run_name(run): _numbers(one) for run, one in zip(runs, drawn, strict=True)},
+        "runs": {
+            run_name(run): {**_numbers(one), "unfinished": read_record(run) is None}
+            for run, one in zip(runs, drawn, strict=True)
+        },
     }
     (out / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return [*written, out / RECORD]

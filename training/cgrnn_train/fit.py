@@ -160,8 +160,11 @@ def _initialised(config: RunConfig, data: PackedFrames) -> System:
 def _fine_tuned(config: RunConfig, start: Path) -> System:
     """A model with the weights of a finished run, to go on with; only the dropouts may be others."""
     found = read_config(start).model
-    wanted = dataclasses.replace(config.model, dropout=found.dropout, state_dropout=found.state_dropout)
-    if found != wanted:
+    wanted, given = (
+        {key: value for key, value in dataclasses.asdict(model).items() if not key.endswith("dropout")}
+        for model in (config.model, found)
+    )
+    if type(config.model) is not type(found) or wanted != given:
         raise RunError(f"{start} has another [model] than the configuration; only the dropouts may differ")
     model = build(config.system, config.model)
     load_weights(start, model)

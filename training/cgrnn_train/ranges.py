@@ -33,3 +33,12 @@ def check_ranges(config: Any, **ranges: Range) -> None:
         value = getattr(config, name)
         if not holds(value):
             raise ConfigError(f"{name}: found {value!r}; expected {words}")
+
+
+def check_slabs(config: Any) -> None:
+    """Raise `ConfigError` unless ``slab_mean``, ``slab_precision`` and ``min_precision`` can be those of a C-ssRBM."""
+    check_ranges(config, slab_mean=FINITE, slab_precision=POSITIVE, min_precision=NOT_NEGATIVE)
+    if config.slab_precision <= config.min_precision:
+        raise ConfigError(
+            f"slab_precision: found {config.slab_precision}; expected more than min_precision, {config.min_precision}"
+        )

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import SPLITS
 from cgrnn_train.published import NAMES
-from cgrnn_train.run import COMMAND, RECORD, WEIGHTS, RunError, read_config, read_record, trained_on
+from cgrnn_train.run import COMMAND, RECORD, WEIGHTS, RunError, read_config, read_record, trained_on, weights_digest
 from cgrnn_train.scores import FOLDER, Scores, read_scores
 
 MODES = ("D", "S", "full")
@@ -45,6 +45,7 @@ class Result:
         title: as `system_title` names it.
         order: its place among the rows of the paper's Table 1, then its mode.
         source: the data set's own name for its source; None if neither its scores nor its data record says so.
+        is_foreign: whether those scores are of another data set than the run was trained on.
         scores: on the split asked for; None if it was not scored.
         fit: None for a run without a record.
         commands: that trained and scored it, as far as they are recorded; without this machine's folders.
@@ -55,6 +56,7 @@ class Result:
     title: str
     order: tuple[int, int]
     source: str | None
+    is_foreign: bool
     scores: Scores | None
     fit: FitRecord | None
     commands: tuple[str, ...]
@@ -76,6 +78,7 @@ def read_result(run: Path, split: str) -> Result:
         system_title(config),
         _order(config),
         scores.source if scores else _source(run, config.system),
+        scores is not None and scores.data != (trained_on(run) or {}).get("digest", scores.data),
         scores,
         _fit_record(run),
         tuple(without_machine_paths(command) for command in (_command(run), scores and scores.command) if command),
@@ -125,6 +128,8 @@ def _scores(run: Path, split: str, system: str) -> Scores | None:
         return None
     except (ValueError, OSError) as error:
         raise RunError(str(error)) from None
+    if (run / WEIGHTS).is_file() and scores.weights != weights_digest(run):
+        raise RunError(f"{run / FOLDER / split}.json is of earlier weights; score the run again")
     if (scores.system, scores.split) != (system, split):
         raise RunError(
             f"{run / FOLDER / split}.json is of {scores.system!r} on {scores.split!r}, but the run is of {system!r}; "

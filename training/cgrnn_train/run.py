@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def trained_on(folder: Path) -> dict[str, Any] | None:
     """What `save_data` wrote, ``folder`` and ``digest`` at least; None if there is no record; raises `RunError`."""
     try:
         record: Any = json.loads((folder / DATA).read_text(encoding="utf-8"))
+        if "frame" in record:
+            record["frame"] = FrameSpec(**record["frame"])
         return {**record, "folder": str(record["folder"]), "digest": str(record["digest"])}
     except FileNotFoundError:
         return None
@@ -60,8 +63,8 @@ def open_data(folder: Path, given: Path | None = None) -> PackedFrames:
     record = trained_on(folder)
     if given is not None:
         data = PackedFrames.open(given)
-        if record is not None and "frame" in record and FrameSpec(**record["frame"]) != data.spec:
-            expected = _frame_words(FrameSpec(**record["frame"]))
+        if record is not None and record.get("frame", data.spec) != data.spec:
+            expected = _frame_words(record["frame"])
             raise RunError(
                 f"{given} has frames of {_frame_words(data.spec)}; expected {expected}, on which {folder} was trained; "
                 f"prepare the set with those"
@@ -142,6 +145,11 @@ def load_weights(folder: Path, model: nn.Module) -> None:
         ) from None
     except (SafetensorError, RuntimeError) as error:
         raise RunError(f"{folder / WEIGHTS} does not fit {CONFIG}: {str(error).splitlines()[0]}") from None
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of the weights of a run."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
 
 
 def load_cgrnn(folder: Path) -> tuple[RunConfig, CGRNN]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 FOLDER = "scores"
+
+LARGEST_GAP, LARGEST_CHANGE, SMALLEST_SHARE = 0.02, 0.01, 0.1
+"""What an AIS figure must keep to: forward against reverse and ten times the temperatures, nats a frame; chains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +36,15 @@ class Likelihood:
         value: mean over frames.
         interval: 95 % bootstrap interval by sequence, low and high.
         kind: of the estimator, in words.
-        standard_error: of the mean that comes from estimating it (0 if exact).
-        effective_sample_size: mean share of the AIS chains that count, 0 to 1 (1 where nothing is annealed).
+        standard_error: of the mean that comes from estimating log Z; None where nothing is annealed.
+        effective_sample_size: mean share of the AIS chains that count, 0 to 1; None where nothing is annealed.
     """
 
     value: float
     interval: tuple[float, float]
     kind: str
-    standard_error: float
-    effective_sample_size: float
+    standard_error: float | None
+    effective_sample_size: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,11 @@ class Check:
     Attributes:
         frames: how many, a random choice.
         log_likelihood: by AIS with the settings of the figure: errs high.
-        reverse_log_likelihood: by reverse AIS with as many temperatures, from long Gibbs runs: errs low, a heuristic.
+        reverse_log_likelihood: by reverse AIS with as many temperatures: errs low if its starts are samples of the
+            model; they are the ends of long Gibbs runs, a heuristic.
         more_temperatures_log_likelihood: by AIS with ten times the temperatures.
-        raise_log_likelihood: by RAISE with as many temperatures: errs low.
+        raise_log_likelihood: by RAISE with as many temperatures: errs low on the model's own frames, and on others may
+            err high where temperatures are few.
     """
 
     frames: int
@@ -69,6 +76,10 @@ class Check:
     def change(self) -> float:
         """What ten times the temperatures change."""
         return self.more_temperatures_log_likelihood - self.log_likelihood
+
+    def stands(self, effective_share: float) -> bool:
+        """Whether the figure can be believed, ``effective_share`` of the chains counting (0 to 1)."""
+        return abs(self.gap) < LARGEST_GAP and abs(self.change) < LARGEST_CHANGE and effective_share > SMALLEST_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +104,23 @@ class Scores:
         source: the data set's own name for its source.
         split: train, valid or test.
         frames: how many were scored.
+        weights: SHA-256 of the weights' file.
+        data: digest of the data set (`PackedFrames.digest`).
         log_likelihood: the headline.
         trained_bound: the bound that was trained where `log_likelihood` is a tighter one.
         check: of `log_likelihood` if that is by AIS and a check was asked for.
         prediction: accuracy from the past only.
         reconstruction: accuracy after having seen the frame; None for a system without latent variables.
         command: the command line that made this.
-        seconds: that it took.
+        seconds: that it took, or its last part if it was stopped.
     """
 
     system: str
     source: str
     split: str
     frames: int
+    weights: str
+    data: str
     log_likelihood: Likelihood
     trained_bound: Likelihood | None
     check: Check | None
@@ -138,26 +153,29 @@ def read_scores(run: Path, split: str) -> Scores:
     """
     path = run / FOLDER / f"{split}.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        bound, check, reconstruction = (values.pop(key) for key in ("trained_bound", "check", "reconstruction"))
-        return Scores(
-            log_likelihood=_likelihood(values.pop("log_likelihood")),
-            trained_bound=_likelihood(bound) if bound else None,
-            check=Check(**check) if check else None,
-            prediction=_accuracy(values.pop("prediction")),
-            reconstruction=_accuracy(reconstruction) if reconstruction else None,
-            **values,
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return _read(Scores, json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a score of 'cgrnn-train evaluate' ({error!r}); score the run again") from None
 
 
-def _likelihood(values: dict[str, Any]) -> Likelihood:
-    return Likelihood(**{**values, "interval": tuple(values["interval"])})
+def _read(kind: Any, value: Any) -> Any:
+    """``value``, parsed JSON, as ``kind``: a dataclass, a tuple of numbers, a number, a text or None.
 
-
-def _accuracy(values: dict[str, Any]) -> Accuracy:
-    estimates = {
-        name: Estimate(values[name]["value"], tuple(values[name]["interval"])) for name in ("per_frame", "pooled")
-    }
-    return Accuracy(**estimates)
+    Raises TypeError on anything else, KeyError on a missing key.
+    """
+    if get_origin(kind) is UnionType:
+        return None if value is None else _read(get_args(kind)[0], value)
+    if dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        if not isinstance(value, dict) or value.keys() - hints.keys():
+            raise TypeError(f"found {value!r}; expected the keys {', '.join(hints)}")
+        return cast(Any, kind)(**{name: _read(hint, value[name]) for name, hint in hints.items()})
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list) or len(value) != len(get_args(kind)):
+            raise TypeError(f"found {value!r}; expected {len(get_args(kind))} numbers")
+        return tuple(_read(hint, item) for hint, item in zip(get_args(kind), value, strict=True))
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise TypeError(f"found {value!r}; expected a {kind.__name__}")
+    return value

@@ -13,20 +13,32 @@ from pathlib import Path
 from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published, Sign
 from cgrnn_train.results import Result, read_result, run_name
 from cgrnn_train.run import RunError
-from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores
+from cgrnn_train.scores import (
+    LARGEST_CHANGE,
+    LARGEST_GAP,
+    SMALLEST_SHARE,
+    Accuracy,
+    Check,
+    Estimate,
+    Likelihood,
+    Scores,
+)
 
 NONE = "–"
 PROTOCOL_NAMES = ("prediction", "reconstruction")
 UNKNOWN = "Data set unknown"
 LAKH = "lakh clean_midi"
 
-LEGEND = """\
+LEGEND = f"""\
 LL is the mean log-likelihood of all frames of all sequences, the first included, in nats a frame; higher is better. Its
 sign says on which side it errs: `=` is exact, `≥` a lower bound, `≈` an estimate (AIS errs high). Figures of different
 signs are not strictly comparable, so none is in bold. ACC is frame accuracy TP / (TP + FP + FN) in percent:
 *prediction* from the frames before, *reconstruction* after having seen the frame itself; *per frame* is the mean over
 frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). In parentheses and in the column
-"95 %" stand bootstrap intervals by sequence."""
+"95 %" stand bootstrap intervals by sequence. An AIS figure *stands* if on some frames reverse AIS (from 1,000 Gibbs
+sweeps: a heuristic start) is within {LARGEST_GAP} nat of it, ten times the temperatures change it by less than
+{LARGEST_CHANGE}, and more than {100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames
+and may err either way on others."""
 
 PROTOCOLS = """\
 *Prediction* is what a system says of a frame from the frames before it, and *reconstruction* is what it says after it
@@ -111,7 +123,7 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
             yield "\n".join(_distance(*pair, title) for pair in scored)
     elif LAKH in title.casefold():
         yield f"The paper's figures are from a split of its own of Lakh clean_midi; ours are on {results[0].source}:"
-        head = ["system", "paper's LL", "which is", "paper's ACC", "which is", "run", "our LL"]
+        head = ["system", "paper's LL, with its own sign", "which is", "paper's ACC", "which is", "run", "our LL"]
         head += ["our reconstruction ACC, per frame", "our prediction ACC, per frame"]
         yield _table(head, (line for row in TABLE_1 for line in _beside_paper(row, results)))
         yield PROTOCOLS
@@ -122,7 +134,7 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
 
 def _row(result: Result, frames: int, split: str) -> list[str]:
     fit, scores = result.fit, result.scores
-    training = f"{duration(fit.training_seconds)}, {fit.epochs} epochs, {fit.device}" if fit else NONE
+    training = f"{duration(fit.training_seconds)}, {fit.epochs} epochs, {fit.device}" if fit else "unfinished"
     last = [f"{fit.parameters:,}" if fit else NONE, training]
     if scores is None:
         missing = f"not scored: run `cgrnn-train evaluate {result.run}{_split_option(split)}`"
@@ -133,7 +145,9 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
     if scores.trained_bound:
         estimator += f"; the bound that was trained: {_signed(scores.trained_bound)}"
     if scores.check:
-        estimator += f"; {_check(scores.check)}"
+        estimator += f"; {_check(scores.check, likelihood)}"
+    if result.is_foreign:
+        estimator += "; on another data set than it was trained on"
     if scores.frames < frames:
         estimator += f"; {scores.frames:,} of the frames only"
     return [
@@ -144,10 +158,12 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
     ]
 
 
-def _check(check: Check) -> str:
+def _check(check: Check, likelihood: Likelihood) -> str:
+    stands = check.stands(likelihood.effective_sample_size or 0.0)
+    below = check.raise_log_likelihood - check.log_likelihood
     return (
-        f"on {check.frames:,} frames reverse AIS {check.gap:.3f} lower, 10 times the temperatures {check.change:+.3f}, "
-        f"RAISE ≥ {_nats(check.raise_log_likelihood, 3)} where AIS ≈ {_nats(check.log_likelihood, 3)}"
+        f"on {check.frames:,} frames reverse AIS {-check.gap:+.3f}, 10 times the temperatures {check.change:+.3f}, "
+        f"RAISE {below:+.3f}: {'stands' if stands else 'does not stand'}"
     ).replace("-", "−")
 
 
@@ -219,7 +235,7 @@ def duration(seconds: float) -> str:
 
 
 def sign(kind: str) -> Sign:
-    """On which side an estimator of that kind errs, by the words of `cgrnn_train.evaluate.estimator`."""
+    """On which side an estimator of that kind errs, by the words of `cgrnn_train.log_likelihood.estimator`."""
     if kind.startswith("exact"):
         return "="
     return "≥" if "errs low" in kind and "AIS" not in kind else "≈"
@@ -230,10 +246,10 @@ def _signed(likelihood: Likelihood) -> str:
 
 
 def _estimator(likelihood: Likelihood) -> str:
-    if likelihood.standard_error == 0:
+    if likelihood.standard_error is None or likelihood.effective_sample_size is None:
         return likelihood.kind
-    effective = f", effective chains {100 * likelihood.effective_sample_size:.0f} %" if "AIS" in likelihood.kind else ""
-    return f"{likelihood.kind}; standard error {likelihood.standard_error:.4f}{effective}"
+    effective = f"effective chains {100 * likelihood.effective_sample_size:.0f} %"
+    return f"{likelihood.kind}; standard error {likelihood.standard_error:.4f}, {effective}"
 
 
 def _nats(value: float, decimals: int = 2) -> str:

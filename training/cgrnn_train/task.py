@@ -20,7 +20,8 @@ from cgrnn_train.chains import Chains
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import Batch, TrainingBatches, sequences
-from cgrnn_train.evaluate import Settings, log_likelihoods
+from cgrnn_train.frame_scores import Settings
+from cgrnn_train.log_likelihood import log_likelihoods
 from cgrnn_train.models.energy import Conditionals, EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
 from cgrnn_train.run import RunError, save_weights
@@ -124,10 +125,11 @@ class Task(L.LightningModule):
             for piece in self.frames.pieces("train")
             if bool(((rows >= piece.offset) & (rows < piece.offset + piece.length)).any())
         ]
-        kept = f"the best weights so far are kept in {self.folder}" if self.best > -math.inf else "nothing was kept yet"
+        kept = "nothing was kept yet: begin again with a lower learning_rate"
+        if self.best > -math.inf:
+            kept = f"the best weights are kept: go on from them by --from {self.folder} with a lower learning_rate"
         raise RunError(
-            f"training stopped: {reason} in batch {index} of epoch {self.current_epoch} (of {_some(touched)}); {kept}; "
-            f"lower learning_rate, and begin with those weights by --from"
+            f"training stopped: {reason} in batch {index} of epoch {self.current_epoch} (of {_some(touched)}); {kept}"
         )
 
     def validation_step(self, batch: int) -> None:

@@ -7,9 +7,9 @@ same number of steps: one that has a chunk less than others takes its longest tw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
@@ -124,13 +124,34 @@ class TrainingBatches(IterableDataset[Batch]):
         return Batch(frames, mask, torch.cat([_rows(chunk) for chunk in chunks]), torch.cat(shifts))
 
 
-def sequences(data: PackedFrames, split: str, longest: int | None = None) -> list[Tensor]:
-    """The pieces of ``split``, each (time, 128) float32, the first ``longest`` frames of each.
+class Sequences(Sequence[Tensor]):
+    """Pieces of a data set, each (time, 128) float32, unpacked when it is asked for."""
+
+    def __init__(self, data: PackedFrames, pieces: list[Piece], longest: int | None) -> None:
+        self._data, self._pieces, self._longest = data, pieces, longest
+
+    def __len__(self) -> int:
+        """How many pieces."""
+        return len(self._pieces)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequences: ...
+    def __getitem__(self, index: int | slice) -> Tensor | Sequences:
+        """One piece, or some."""
+        if isinstance(index, slice):
+            return Sequences(self._data, self._pieces[index], self._longest)
+        return torch.from_numpy(self._data.frames(self._pieces[index])[: self._longest]).float()
+
+
+def sequences(data: PackedFrames, split: str, longest: int | None = None) -> Sequences:
+    """The pieces of ``split``, the first ``longest`` frames of each.
 
     Raises:
         DataError: the split has no piece.
     """
-    return [torch.from_numpy(data.frames(piece)[:longest]).float() for piece in pieces_of(data, split)]
+    return Sequences(data, pieces_of(data, split), longest)
 
 
 def pieces_of(data: PackedFrames, split: str) -> list[Piece]:

@@ -1,8 +1,10 @@
 """Long estimates in chunks of rows: memory bounded by the chunk, and an interruption loses one chunk at most.
 
 Each chunk draws from a generator seeded by (seed, its first row), so that a result depends neither on what ran before
-it nor on where it was interrupted. Finished chunks are kept in a folder, each a safetensors file that appears under its
-name when it is complete (written beside it, then renamed); `store/key.json` says what they are chunks of.
+it nor on where it was interrupted. Finished chunks are kept in a folder of the store that is named by the first 16 hex
+digits of the SHA-256 of its `key.json`, which says what they are chunks of: estimates of different settings share a
+store without harm. A chunk is a safetensors file with a digest of its own, which appears under its name when it is
+complete (written beside it, then renamed). One that is damaged, or that another process has removed, is computed again.
 """
 
 from __future__ import annotations
@@ -10,16 +12,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 KEY_FILE = "key.json"
+
+ATTEMPTS = 100
+"""To write a chunk into a folder that others remove."""
 
 
 def in_chunks(
@@ -37,33 +42,34 @@ def in_chunks(
     Args:
         rows: how many there are.
         chunk: rows a call; part of the key, and of the random numbers.
-        estimate: given a slice of rows, tensors (rows of the slice, …), drawn with torch's global generators.
+        estimate: given a slice of rows, tensors to be joined along the first dimension, which need not be the slice's
+            length (a row may be a whole piece); drawn with torch's global generators.
         seed: of the random numbers; part of the key.
-        store: a folder of its own for the finished chunks, made where it is missing; nothing is kept without it. It
-            stays when all is done; the caller may remove it.
-        key: whatever else the results depend on (temperatures, a digest of the weights), as JSON. A store of the same
-            key is resumed, one of another key is emptied and begun anew.
+        store: a folder for the finished chunks, made where it is missing; nothing is kept without it. Other files in it
+            are left alone. It stays when all is done; the caller may remove it, even while another process with the
+            same key is at work.
+        key: whatever else the results depend on (temperatures, a digest of the weights), as JSON. What the store has of
+            the same key is resumed; each key has a folder of its own in it.
         progress: called with the number of rows of each chunk, also of those found in the store.
 
     Returns:
         ``estimate``'s tensors joined along the first dimension, on the CPU.
 
     Raises:
-        ValueError: no rows, or ``store`` is a folder with something else in it.
+        ValueError: no rows.
     """
     if rows < 1 or chunk < 1:
         raise ValueError(f"found {rows} rows in chunks of {chunk}; expected at least one of each")
-    if store is not None:
-        _open(store, {"rows": rows, "chunk": chunk, "seed": seed, **(key or {})})
+    text = json.dumps({"rows": rows, "chunk": chunk, "seed": seed, **(key or {})}, indent=1, sort_keys=True) + "\n"
+    folder = None if store is None else store / hashlib.sha256(text.encode()).hexdigest()[:16]
     parts: list[dict[str, Tensor]] = []
     for start in range(0, rows, chunk):
-        kept = None if store is None else store / f"{start:09d}.safetensors"
-        if kept is not None and kept.exists():
-            part = safetensors.torch.load(kept.read_bytes())
-        else:
+        kept = None if folder is None else folder / f"{start:09d}.safetensors"
+        part = None if kept is None else _read(kept)
+        if part is None:
             part = _estimate(estimate, slice(start, min(start + chunk, rows)), seed)
             if kept is not None:
-                _write(kept, safetensors.torch.save(part))
+                _keep(kept, part, text)
         parts.append(part)
         progress(min(chunk, rows - start))
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -77,23 +83,38 @@ def _estimate(estimate: Callable[[slice], dict[str, Tensor]], rows: slice, seed:
         return {name: tensor.detach().cpu().contiguous() for name, tensor in estimate(rows).items()}
 
 
-def _open(store: Path, key: Mapping[str, Any]) -> None:
-    """Make ``store`` a folder of chunks of ``key``: as it is if it has that key, else empty."""
-    text = json.dumps(key, indent=1, sort_keys=True) + "\n"
-    key_file = store / KEY_FILE
-    if key_file.is_file() and key_file.read_text() == text:
-        return
-    if store.exists() and any(store.iterdir()):
-        if not key_file.is_file():
-            raise ValueError(f"{store}: found files but no {KEY_FILE}; expected an empty folder or a store of chunks")
-        shutil.rmtree(store)
-    store.mkdir(parents=True, exist_ok=True)
-    _write(key_file, text.encode())
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """The chunk that `_keep` wrote; None if it is not there or is not that any more."""
+    try:
+        content = path.read_bytes()
+        part = safetensors.torch.load(content)
+    except (OSError, SafetensorError, KeyError):  # KeyError: a number format that torch has not
+        return None
+    return part if content == _pack(path.name, part) else None
+
+
+def _pack(name: str, part: dict[str, Tensor]) -> bytes:
+    """A safetensors file that carries a digest of its name and content."""
+    digest = hashlib.sha256(name.encode() + safetensors.torch.save(part))
+    return safetensors.torch.save(part, metadata={"sha256": digest.hexdigest()})
+
+
+def _keep(path: Path, part: dict[str, Tensor], key: str) -> None:
+    """Write a chunk, and ``key`` beside it; begin again where another process removes the folder meanwhile."""
+    for attempt in range(ATTEMPTS):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not (path.parent / KEY_FILE).exists():
+                _write(path.parent / KEY_FILE, key.encode())
+            return _write(path, _pack(path.name, part))
+        except FileNotFoundError:
+            if attempt + 1 == ATTEMPTS:
+                raise
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write ``path`` so that it is there complete or not at all."""
-    beside = path.with_name(f".{path.name}.tmp")
+    """Write ``path`` so that it is there complete or not at all, whoever else writes it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with beside.open("wb") as file:
         file.write(content)
         file.flush()

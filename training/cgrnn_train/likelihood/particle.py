@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.models.energy import EnergySystem, Head, free_energy
+from cgrnn_train.models.resampling import systematic_ancestors
 
 LogZ = Callable[[Head, Tensor, Tensor], Tensor]
 """log Z of rows, (rows,), from a head, b̃_v (rows, visible) and b̃_h (rows, hidden)."""
@@ -58,15 +59,3 @@ def particle_log_likelihood(
             log_weight = torch.full_like(log_weight, -math.log(len(state)))
         state = model.advance(state, frame.expand(len(state), -1))
     return torch.stack(increments).cpu() if increments else torch.zeros(0, dtype=torch.float64)
-
-
-def systematic_ancestors(log_weight: Tensor) -> Tensor:
-    """Indices (particles,) drawn by systematic resampling; particle i is expected particles · weight_i times.
-
-    Args:
-        log_weight: (particles,) float64, of weights whose sum is 1.
-    """
-    count = len(log_weight)
-    offset = torch.rand((), dtype=torch.float64, device=log_weight.device)
-    points = (torch.arange(count, dtype=torch.float64, device=log_weight.device) + offset) / count
-    return torch.searchsorted(log_weight.exp().cumsum(0), points).clamp(max=count - 1)

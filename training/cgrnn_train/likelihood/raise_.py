@@ -7,7 +7,9 @@ state has a distribution p_ann near the model's. A chain that starts **at the te
     log w = −F(v) − log Z_0 + Σ [log p*_βk−1(v_k−1) − log p*_βk(v_k−1)],      E[w] = p_ann(v).
 
 E[log mean w] ≤ log p_ann(v), and the mean of log p_ann over the model's own frames is below that of log p by a KL
-divergence: **it errs low**. On a single frame, p_ann(v) can exceed p(v); with more temperatures p_ann goes to p.
+divergence: **on those it errs low**. On others it promises nothing: p_ann is flatter than p, so on frames that a sharp
+model finds unlikely the estimate can lie far above log p, in the mean over a test set too. With more temperatures p_ann
+goes to p.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def raise_log_probabilities(
     temperatures: int = 1000,
     chains: int = 64,
 ) -> LogProbability:
-    """Estimate log p(v | u) of each frame from below (Burda et al. 2015, algorithm 2); it errs low.
+    """Estimate log p(v | u) of each frame (Burda et al. 2015, algorithm 2); it errs low on the model's own frames only.
 
     Args:
         head: the RBM.

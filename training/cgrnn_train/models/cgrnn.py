@@ -19,7 +19,7 @@ from cgrnn_train.models.cssrbm import BinaryCSSRBM
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.mlp import frame_mlp
 from cgrnn_train.models.scan import FeedbackScan
-from cgrnn_train.ranges import BELOW_ONE, COUNT, FINITE, NOT_NEGATIVE, POSITIVE, ConfigError, check_ranges
+from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges, check_slabs
 
 Mode = Literal["D", "S", "full"]
 Feed = Literal["mean", "sampled"]
@@ -38,6 +38,7 @@ class CGRNNConfig:
         feed: h∘s is "sampled" (the paper) or its "mean" given v and u.
         dropout: probability of dropping a unit of the MLP's layers.
         state_dropout: probability of dropping a unit of u where it modulates the C-ssRBM.
+        feed_dropout: probability of dropping a unit of h∘s where it feeds the recurrence.
         slab_mean: initial μ.
         slab_precision: initial α.
         min_precision: lower bound of α, below ``slab_precision``.
@@ -51,27 +52,16 @@ class CGRNNConfig:
     feed: Feed = "mean"
     dropout: float = 0.0
     state_dropout: float = 0.0
+    feed_dropout: float = 0.0
     slab_mean: float = 1.0
     slab_precision: float = 1.0
     min_precision: float = 0.1
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` on a value that no model can have."""
-        check_ranges(
-            self,
-            visible=COUNT,
-            hidden=COUNT,
-            state=COUNT,
-            dropout=BELOW_ONE,
-            state_dropout=BELOW_ONE,
-            slab_mean=FINITE,
-            slab_precision=POSITIVE,
-            min_precision=NOT_NEGATIVE,
-        )
-        if self.slab_precision <= self.min_precision:
-            raise ConfigError(
-                f"slab_precision: found {self.slab_precision}; expected more than min_precision, {self.min_precision}"
-            )
+        check_ranges(self, visible=COUNT, hidden=COUNT, state=COUNT)
+        check_ranges(self, dropout=BELOW_ONE, state_dropout=BELOW_ONE, feed_dropout=BELOW_ONE)
+        check_slabs(self)
 
 
 class CGRNN(EnergySystem):
@@ -94,6 +84,7 @@ class CGRNN(EnergySystem):
         sees_frame, sees_feed = config.mode != "S", config.mode != "D"
         self.mlp, width = frame_mlp(config.visible, config.mlp if sees_frame else (), config.dropout)
         self.state_dropout = nn.Dropout(config.state_dropout)
+        self.feed_dropout = nn.Dropout(config.feed_dropout)
         gates = 3 * config.state
         scale = config.state**-0.5
         self.frame_weight = nn.Parameter(_uniform(gates, width if sees_frame else 0, scale=scale))
@@ -143,6 +134,7 @@ class CGRNN(EnergySystem):
         if is_sampled:
             slab = slab.detach() + torch.randn_like(slab) * self.rbm.precision.detach().rsqrt()
             noise = torch.rand_like(base)
+        slab = self.feed_dropout(slab)
         states = FeedbackScan.apply(gate_input, base, slab, initial, weight, bias, self.feed_weight, noise)
         return states.transpose(0, 1)
 

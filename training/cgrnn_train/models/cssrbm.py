@@ -139,6 +139,10 @@ class BinaryCSSRBM(nn.Module):
         """The C-ssRBM in unit slabs; differentiable."""
         return UnitSlabs.of(self.slabs())
 
+    def hidden_scale(self) -> Tensor:
+        """1/√α, (hidden,): a unit slab times this is s."""
+        return self.precision.rsqrt()
+
     def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """b̃_v (..., visible) and the uncentred b̃_h (..., hidden) for ``state`` (..., state)."""
         visible_bias = self.visible_bias.expand(*state.shape[:-1], -1)

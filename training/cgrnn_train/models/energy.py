@@ -116,6 +116,10 @@ class ConditionalRBM(Protocol):
         """The present parameters, differentiable."""
         ...
 
+    def hidden_scale(self) -> Tensor:
+        """What the head's hidden units are to be multiplied by, (hidden,) or (): its slabs have unit precision."""
+        ...
+
     def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """b̃_v (..., visible) and b̃_h (..., hidden) for ``state`` (..., state)."""
         ...
@@ -187,7 +191,7 @@ class EnergySystem(System):
     def activations(self, frames: Tensor) -> Tensor:
         """See `System.activations`."""
         head = self.rbm.head()
-        return head.mean_hidden(*head.spike_logits(frames, self(frames).hidden_bias))
+        return self.rbm.hidden_scale() * head.mean_hidden(*head.spike_logits(frames, self(frames).hidden_bias))
 
     @torch.no_grad()
     def generate(self, count: int, sweeps: int = 25) -> Tensor:

@@ -63,6 +63,10 @@ class BinaryRBM(nn.Module):
         """W; differentiable."""
         return Spikes(self.weight)
 
+    def hidden_scale(self) -> Tensor:
+        """1: h is h."""
+        return self.weight.new_ones(())
+
     def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """b̃_v (..., visible) and the uncentred b̃_h (..., hidden) for ``state`` (..., state)."""
         return (

@@ -59,18 +59,21 @@ class RNN(BoundSystem):
             ScanGRU(width if layer == 0 else config.state, config.state) for layer in range(config.layers)
         )
         self.state_dropout = nn.Dropout(config.state_dropout)
-        self.output = nn.Linear(config.state, config.visible)
+        self.output = nn.Linear(config.state, config.visible * self.emission.outputs)
 
     def start_from(self, frame_mean: Tensor) -> None:
         """See `System.start_from`."""
         with torch.no_grad():
-            self.output.bias.copy_(torch.logit(frame_mean))
+            self.output.bias[: self.config.visible] = torch.logit(frame_mean)
 
     def _stack(self) -> list[ScanGRU]:
         return cast(list[ScanGRU], list(self.layers))
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Logits of every frame of ``frames`` (batch, time, visible) given the frames before it; the same shape."""
+        """The emission's numbers for every frame of ``frames`` (batch, time, visible) given the frames before it.
+
+        (batch, time, visible · numbers a unit): for Bernoulli, the logits.
+        """
         states = functional.pad(self.mlp(frames), (0, 0, 1, 0))  # (batch, time + 1, …): as if after a frame 0
         for layer in self._stack():
             states = self.state_dropout(layer(states[:, 1:]))

@@ -14,7 +14,7 @@ from cgrnn_train.models.cssrbm import BinaryCSSRBM
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.gru import ScanGRU
 from cgrnn_train.models.mlp import frame_mlp
-from cgrnn_train.ranges import BELOW_ONE, COUNT, FINITE, NOT_NEGATIVE, POSITIVE, ConfigError, check_ranges
+from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges, check_slabs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,8 @@ class RNNssRBMConfig:
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` on a value that no model can have."""
-        check_ranges(
-            self,
-            visible=COUNT,
-            hidden=COUNT,
-            state=COUNT,
-            dropout=BELOW_ONE,
-            state_dropout=BELOW_ONE,
-            slab_mean=FINITE,
-            slab_precision=POSITIVE,
-            min_precision=NOT_NEGATIVE,
-        )
-        if self.slab_precision <= self.min_precision:
-            raise ConfigError(
-                f"slab_precision: found {self.slab_precision}; expected more than min_precision, {self.min_precision}"
-            )
+        check_ranges(self, visible=COUNT, hidden=COUNT, state=COUNT, dropout=BELOW_ONE, state_dropout=BELOW_ONE)
+        check_slabs(self)
 
 
 class RNNssRBM(EnergySystem):

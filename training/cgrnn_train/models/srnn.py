@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from cgrnn_train.models.gru import ScanGRU
 from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.models.resampling import systematic_ancestors
 from cgrnn_train.models.vae import JointMLP, LatentPath, Normal, SequentialVAE, std_of
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
@@ -65,7 +66,7 @@ class SRNN(SequentialVAE):
     config: SRNNConfig
 
     def __init__(self, config: SRNNConfig) -> None:
-        super().__init__(config, JointMLP((config.latent, config.state), config.width, config.visible, config.dropout))
+        super().__init__(config, (config.latent, config.state))
         self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
         self.gru = ScanGRU(width, config.state)
         self.prior = JointMLP((config.latent, config.state), config.width, 2 * config.latent)
@@ -131,7 +132,7 @@ class SRNN(SequentialVAE):
             latent = Normal.of(self.prior(latent, state)).draw()
             logits = self.decoder(latent, state)
             predictions[:, t] = self.emission.mean(logits).mean(1)
-            chosen = _resample(self.emission.log_probability(logits, frames[:, t, None]))
+            chosen = systematic_ancestors(self.emission.log_probability(logits, frames[:, t, None]))
             latent = latent.gather(1, chosen[:, :, None].expand_as(latent))
         return predictions
 
@@ -146,14 +147,6 @@ class SRNN(SequentialVAE):
         latent = Normal.of(self.prior(latent, state)).draw()
         frame = self.emission.draw(self.decoder(latent, state))
         return frame, (self.gru.step(self.mlp(frame), state), latent)
-
-
-def _resample(log_weights: Tensor) -> Tensor:
-    """Systematic resampling: as many indices as there are weights (batch, particles), int64."""
-    count = log_weights.shape[1]
-    edges = torch.softmax(log_weights.double(), dim=1).cumsum(1)
-    places = torch.arange(count, device=edges.device) + torch.rand(len(edges), 1, device=edges.device)
-    return torch.searchsorted(edges, places.double() / count).clamp_(max=count - 1)
 
 
 class LatentScan(torch.autograd.Function):

@@ -55,7 +55,7 @@ class STORN(SequentialVAE):
     config: STORNConfig
 
     def __init__(self, config: STORNConfig) -> None:
-        super().__init__(config, JointMLP((config.state,), config.width, config.visible, config.dropout))
+        super().__init__(config, (config.state,))
         self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
         self.recognition = ScanGRU(width, config.state)
         self.posterior = JointMLP((config.state,), config.width, 2 * config.latent)

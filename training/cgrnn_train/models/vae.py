@@ -110,7 +110,7 @@ class LatentPath(NamedTuple):
     Where frames of one sequence met the noise of many paths, what does not depend on the path has one row.
 
     Attributes:
-        logits: of the emission p(x_t | z_≤t, x_<t), (batch, time, visible).
+        logits: of the emission p(x_t | z_≤t, x_<t), (batch, time, visible · numbers a unit).
         posterior: q(z_t | …), (batch, time, latent).
         prior: p(z_t | z_<t, x_<t), (batch, time, latent).
         latent: z_t, drawn from the posterior, (batch, time, latent).
@@ -129,14 +129,14 @@ class SequentialVAE(BoundSystem):
 
     Args:
         config: the system's own.
-        decoder: the net that gives the emission.
+        sees: size of each input of the decoder, the net that gives the emission.
     """
 
-    def __init__(self, config: Any, decoder: JointMLP) -> None:
+    def __init__(self, config: Any, sees: tuple[int, ...]) -> None:
         super().__init__()
         self.config = config
         self.emission = Bernoulli()
-        self.decoder = decoder
+        self.decoder = JointMLP(sees, config.width, config.visible * self.emission.outputs, config.dropout)
         self.state_dropout = nn.Dropout(config.state_dropout)
 
     @abstractmethod
@@ -163,7 +163,7 @@ class SequentialVAE(BoundSystem):
     def start_from(self, frame_mean: Tensor) -> None:
         """See `System.start_from`."""
         with torch.no_grad():
-            self.decoder.output.bias.copy_(torch.logit(frame_mean))
+            self.decoder.output.bias[: self.config.visible] = torch.logit(frame_mean)
 
     def bound(self, frames: Tensor, mask: Tensor | None = None, divergence_weight: float = 1.0) -> Tensor:
         """The evidence lower bound by one draw of the latent path, analytic KL; see `BoundSystem.bound`."""

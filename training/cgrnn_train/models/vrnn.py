@@ -56,7 +56,7 @@ class VRNN(SequentialVAE):
     config: VRNNConfig
 
     def __init__(self, config: VRNNConfig) -> None:
-        super().__init__(config, JointMLP((config.width, config.state), config.width, config.visible, config.dropout))
+        super().__init__(config, (config.width, config.state))
         self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
         self.feature = nn.Linear(config.latent, config.width)
         self.prior = JointMLP((config.state,), config.width, 2 * config.latent)

@@ -1,0 +1,140 @@
+"""Likelihoods of systems whose log Z is estimated by AIS, frame by frame, in chunks that survive an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cgrnn_train.frame_scores import FrameScores, Settings
+from cgrnn_train.likelihood.ais import LogPartition, ais_log_partition
+from cgrnn_train.likelihood.chunks import in_chunks
+from cgrnn_train.likelihood.particle import particle_log_likelihood
+from cgrnn_train.models.energy import EnergySystem, Head, free_energy
+
+
+def annealed(
+    model: EnergySystem,
+    pieces: Sequence[Tensor],
+    rows: tuple[Tensor, ...],
+    owner: Tensor,
+    settings: Settings,
+    store: Path | None,
+    key: dict[str, object],
+    progress: Callable[[int], None],
+) -> FrameScores:
+    """Frames by AIS: a chunk is some of them, whatever pieces they are of; the recurrence runs once a piece.
+
+    Args:
+        model: the system.
+        pieces: the sequences, each (time, visible).
+        rows: the frames of each piece that are scored.
+        owner: the piece of each such frame, in order.
+        settings: of AIS.
+        store: see `in_chunks`.
+        key: see `in_chunks`.
+        progress: called with the frames done since the last call.
+    """
+    head = model.rbm.head()
+    biases = Biases(model, pieces, settings.seed)
+    places = torch.cat(rows)
+
+    def estimate(part: slice) -> dict[str, Tensor]:
+        frames, visible_bias, hidden_bias = biases.of(owner[part], places[part])
+        partition = anneal(head, visible_bias, hidden_bias, settings)
+        energy = free_energy(head, frames, visible_bias, hidden_bias).double().cpu()
+        return {
+            "log_likelihood": -energy - partition.log_z,
+            "standard_error": partition.standard_error,
+            "effective_share": partition.effective_sample_size / settings.chains,
+        }
+
+    found = in_chunks(
+        len(owner),
+        settings.chunk,
+        estimate,
+        seed=settings.seed,
+        store=store,
+        key={**key, "temperatures": settings.temperatures, "chains": settings.chains},
+        progress=progress,
+    )
+    return FrameScores(found["log_likelihood"], owner, found["standard_error"], found["effective_share"])
+
+
+def filtered(
+    model: EnergySystem,
+    pieces: Sequence[Tensor],
+    rows: tuple[Tensor, ...],
+    owner: Tensor,
+    settings: Settings,
+    store: Path | None,
+    key: dict[str, object],
+    progress: Callable[[int], None],
+) -> FrameScores:
+    """Frames by a particle filter over the path of a sampled feed; as `annealed`, but a chunk is a whole piece."""
+    device = next(model.parameters()).device
+    chosen = [index for index, own in enumerate(rows) if len(own)]
+
+    def log_partition(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
+        return anneal(head, visible_bias, hidden_bias, settings).log_z
+
+    def estimate(part: slice) -> dict[str, Tensor]:
+        (index,) = chosen[part]
+        values = particle_log_likelihood(model, pieces[index].to(device), settings.samples, log_partition=log_partition)
+        return {"log_likelihood": values[rows[index]]}
+
+    lengths = iter([len(rows[index]) for index in chosen])
+    settled = {"temperatures": settings.temperatures, "chains": settings.chains, "particles": settings.samples}
+    values = in_chunks(
+        len(chosen),
+        1,
+        estimate,
+        seed=settings.seed,
+        store=store,
+        key={**key, **settled},
+        progress=lambda count: progress(sum(islice(lengths, count))),
+    )["log_likelihood"]
+    return FrameScores(values, owner)
+
+
+def anneal(head: Head, visible_bias: Tensor, hidden_bias: Tensor, settings: Settings) -> LogPartition:
+    """AIS with ``settings``, its seed drawn from PyTorch's generator, as it stands within a chunk."""
+    return ais_log_partition(
+        head,
+        visible_bias,
+        hidden_bias,
+        temperatures=settings.temperatures,
+        chains=settings.chains,
+        chunk=settings.chunk,
+        seed=int(torch.randint(2**62, ())),
+    )
+
+
+class Biases:
+    """The biases of some frames of a list of pieces, computed a piece at a time and kept for the last one."""
+
+    def __init__(self, model: EnergySystem, pieces: Sequence[Tensor], seed: int) -> None:
+        self._model, self._pieces, self._seed = model, pieces, seed
+        self._index, self._kept = -1, (torch.empty(0), torch.empty(0), torch.empty(0))
+
+    def of(self, owner: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Frames (rows, visible), b̃_v (rows, visible), b̃_h (rows, hidden) of frame ``places[i]`` of ``owner[i]``."""
+        parts = [
+            tuple(tensor[places[owner == index].to(tensor.device)] for tensor in self._piece(int(index)))
+            for index in owner.unique_consecutive()
+        ]
+        frames, visible_bias, hidden_bias = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        return frames, visible_bias, hidden_bias
+
+    def _piece(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        if index != self._index:
+            device = next(self._model.parameters()).device
+            frames = self._pieces[index].to(device)
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                torch.manual_seed(self._seed * 1_000_003 + index)  # a sampled feed draws the same wherever chunks begin
+                visible_bias, hidden_bias = self._model(frames[None])
+            self._index, self._kept = index, (frames, visible_bias[0], hidden_bias[0])
+        return self._kept

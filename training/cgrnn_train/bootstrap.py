@@ -1,0 +1,30 @@
+"""Intervals by sequence: frames of one piece are alike, so whole sequences are drawn again, not frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cgrnn_train.scores import Estimate
+
+RESAMPLES = 1000
+
+
+def bootstrap_ratio(above: ArrayLike, below: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """Σ above / Σ below over sequences, with its 95 % percentile bootstrap interval.
+
+    Args:
+        above: one number a sequence, (sequences,): a sum over its frames.
+        below: what it is a share of, (sequences,): the frames, say. Where a sum is 0 the ratio is 0.
+        resamples: each of as many sequences as there are.
+        seed: of the resamples; the same for any two ratios of as many sequences, so that they can be compared.
+    """
+    sums = np.stack([np.asarray(above, np.float64), np.asarray(below, np.float64)])  # (2, sequence)
+    pick = np.random.default_rng(seed).integers(0, sums.shape[1], (resamples, sums.shape[1]))
+    value = _ratio(*sums.sum(axis=1, keepdims=True))
+    low, high = np.percentile(_ratio(*sums[:, pick].sum(axis=2)), [2.5, 97.5])
+    return Estimate(float(value[0]), (float(low), float(high)))
+
+
+def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

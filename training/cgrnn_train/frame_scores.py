@@ -1,0 +1,60 @@
+"""Per-frame log-likelihoods, how they were estimated, and their summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from cgrnn_train.bootstrap import RESAMPLES, bootstrap_ratio
+from cgrnn_train.scores import Likelihood
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a likelihood is estimated.
+
+    Attributes:
+        temperatures: of AIS.
+        chains: of AIS, a frame.
+        chunk: frames annealed together: bounds the memory.
+        samples: draws of the latent path of a variational autoencoder, of which 1 is the bound that it is trained on;
+            particles that follow the latent path of a sampled feed.
+        seed: of the estimate and of ``limit``'s choice.
+    """
+
+    temperatures: int = 1000
+    chains: int = 64
+    chunk: int = 64
+    samples: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScores:
+    """Per scored frame: log-likelihood and the sequence it is of; where log Z is annealed, its standard error and the
+    share of chains that count.
+    """
+
+    log_likelihood: Tensor
+    sequence: Tensor
+    standard_error: Tensor | None = None
+    effective_share: Tensor | None = None
+
+    def summary(self, kind: str, *, resamples: int = RESAMPLES, seed: int = 0) -> Likelihood:
+        """The mean with its bootstrap interval by sequence."""
+        values, owner = self.log_likelihood.double().numpy(), self.sequence.numpy()
+        counts = np.bincount(owner)
+        scored = counts > 0  # with a limit, some sequences have no frame among those scored
+        sums = np.bincount(owner, values)[scored]
+        mean = bootstrap_ratio(sums, counts[scored], resamples=resamples, seed=seed)
+        error = self.standard_error
+        share = self.effective_share
+        return Likelihood(
+            mean.value,
+            mean.interval,
+            kind,
+            None if error is None else float(error.double().square().sum().sqrt() / len(values)),
+            None if share is None else float(share.mean()),
+        )
