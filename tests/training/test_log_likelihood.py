@@ -43,6 +43,8 @@ def test_a_sampled_feed_is_followed_by_particles(data, small_run):
     one, several = Settings(20, 4), Settings(20, 4, samples=3)
     assert estimator(model, one).endswith("one sample of the latent path")
     assert estimator(model, several).startswith("particle filter, 3 particles (errs low)")
+    assert isinstance(model, CGRNN)
+    assert model.rbm.visible_modulation is not None
     with torch.no_grad():  # one feed matters: more particles say more of the next frame
         model.feed_weight.mul_(20)
         model.rbm.visible_modulation.weight.mul_(3)

@@ -168,7 +168,7 @@ class RunConfig:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ConfigError(
-                f"{path} does not exist; expected a configuration such as training/configs/jsb.toml"
+                f"{path} does not exist; expected a configuration such as training/configs/table/jsb.toml"
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise ConfigError(f"{path} is not readable as TOML: {error}") from None
