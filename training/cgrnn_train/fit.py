@@ -105,7 +105,7 @@ def fit(
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             training_seconds=round(task.seconds, 1),
             epochs=config.fit.epochs,
-            device=f"{device}, {devices} process(es), {torch.get_num_threads()} thread(s)",
+            device=f"{device}, processes: {devices}, threads of each: {torch.get_num_threads()}",
             validation_log_likelihood=task.best if math.isfinite(task.best) else None,
         )
     return task.best
