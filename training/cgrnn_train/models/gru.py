@@ -1,6 +1,4 @@
-"""A GRU over whole sequences, through the scan of `cgrnn_train.models.scan`, which trains about twice as fast on a CPU
-as a loop of cells.
-"""
+"""A GRU over whole sequences, through the scan of `cgrnn_train.models.scan`, with every state it passes through."""
 
 from __future__ import annotations
 
