@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from cgrnn_train.config import RunConfig
-from cgrnn_train.models.cgrnn import CGRNNConfig
 from cgrnn_train.results import run_name, without_machine_paths
 from cgrnn_train.run import RunError, save_config, save_data
 from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores, write_scores
@@ -42,7 +41,8 @@ def likelihood(value: float, kind: str) -> Likelihood:
 
 
 def make_run(folder: Path, system: str, mode: str = "full") -> Path:
-    model = CGRNNConfig(mode=mode) if system == "cgrnn" else SYSTEMS[system].config(**SYSTEMS[system].fixed)  # type: ignore[arg-type]
+    architecture = SYSTEMS[system]
+    model = architecture.config(**architecture.fixed, **({"mode": mode} if system == "cgrnn" else {}))
     save_config(folder, RunConfig(system, model), f"cgrnn-train fit --out runs/{folder.name} --data /home/me/data/set")
     (folder / "model.safetensors").touch()
     return folder

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from cgrnn_train.frame_scores import FrameScores, Settings
+from cgrnn_train.frame_scores import FrameScores, Job, Settings
 from cgrnn_train.likelihood.ais import LogPartition, ais_log_partition
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.particle import particle_log_likelihood
 from cgrnn_train.models.energy import EnergySystem, Head, free_energy
 
 
-def annealed(
-    model: EnergySystem,
-    pieces: Sequence[Tensor],
-    rows: tuple[Tensor, ...],
-    owner: Tensor,
-    settings: Settings,
-    store: Path | None,
-    key: dict[str, object],
-    progress: Callable[[int], None],
-) -> FrameScores:
-    """Frames by AIS: a chunk is some of them, whatever pieces they are of; the recurrence runs once a piece.
-
-    Args:
-        model: the system.
-        pieces: the sequences, each (time, visible).
-        rows: the frames of each piece that are scored.
-        owner: the piece of each such frame, in order.
-        settings: of AIS.
-        store: see `in_chunks`.
-        key: see `in_chunks`.
-        progress: called with the frames done since the last call.
-    """
-    head = model.rbm.head()
-    biases = Biases(model, pieces, settings.seed)
-    places = torch.cat(rows)
+def annealed(model: EnergySystem, job: Job) -> FrameScores:
+    """Frames by AIS: a chunk is some of them, whatever pieces they are of; the recurrence runs once a piece."""
+    settings, head = job.settings, model.rbm.head()
+    biases = Biases(model, job.pieces, settings.seed)
+    places = torch.cat(job.rows)
 
     def estimate(part: slice) -> dict[str, Tensor]:
-        frames, visible_bias, hidden_bias = biases.of(owner[part], places[part])
+        frames, visible_bias, hidden_bias = biases.of(job.owner[part], places[part])
         partition = anneal(head, visible_bias, hidden_bias, settings)
         energy = free_energy(head, frames, visible_bias, hidden_bias).double().cpu()
         return {
@@ -53,51 +31,38 @@ def annealed(
         }
 
     found = in_chunks(
-        len(owner),
+        len(job.owner),
         settings.chunk,
         estimate,
         seed=settings.seed,
-        store=store,
-        key={**key, "temperatures": settings.temperatures, "chains": settings.chains},
-        progress=progress,
+        store=job.store,
+        key={**job.key, "temperatures": settings.temperatures, "chains": settings.chains},
+        progress=job.progress,
     )
-    return FrameScores(found["log_likelihood"], owner, found["standard_error"], found["effective_share"])
+    return FrameScores(found["log_likelihood"], job.owner, found["standard_error"], found["effective_share"])
 
 
-def filtered(
-    model: EnergySystem,
-    pieces: Sequence[Tensor],
-    rows: tuple[Tensor, ...],
-    owner: Tensor,
-    settings: Settings,
-    store: Path | None,
-    key: dict[str, object],
-    progress: Callable[[int], None],
-) -> FrameScores:
-    """Frames by a particle filter over the path of a sampled feed; as `annealed`, but a chunk is a whole piece."""
-    device = next(model.parameters()).device
-    chosen = [index for index, own in enumerate(rows) if len(own)]
+def filtered(model: EnergySystem, job: Job) -> FrameScores:
+    """Frames by a particle filter over the path of a sampled feed: a chunk is a whole piece."""
+    device, settings = next(model.parameters()).device, job.settings
 
     def log_partition(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
         return anneal(head, visible_bias, hidden_bias, settings).log_z
 
-    def estimate(part: slice) -> dict[str, Tensor]:
-        (index,) = chosen[part]
-        values = particle_log_likelihood(model, pieces[index].to(device), settings.samples, log_partition=log_partition)
-        return {"log_likelihood": values[rows[index]]}
+    def estimate(group: Sequence[int]) -> Tensor:
+        (index,) = group
+        frames = job.pieces[index].to(device)
+        values = particle_log_likelihood(model, frames, settings.samples, log_partition=log_partition)
+        return values[job.rows[index]]
 
-    lengths = iter([len(rows[index]) for index in chosen])
-    settled = {"temperatures": settings.temperatures, "chains": settings.chains, "particles": settings.samples}
-    values = in_chunks(
-        len(chosen),
-        1,
+    values = job.by_pieces(
+        [[index] for index, own in enumerate(job.rows) if len(own)],
         estimate,
-        seed=settings.seed,
-        store=store,
-        key={**key, **settled},
-        progress=lambda count: progress(sum(islice(lengths, count))),
-    )["log_likelihood"]
-    return FrameScores(values, owner)
+        temperatures=settings.temperatures,
+        chains=settings.chains,
+        particles=settings.samples,
+    )
+    return FrameScores(values, job.owner)
 
 
 def anneal(head: Head, visible_bias: Tensor, hidden_bias: Tensor, settings: Settings) -> LogPartition:

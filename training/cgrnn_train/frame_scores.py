@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from cgrnn_train.bootstrap import RESAMPLES, bootstrap_ratio
+from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.scores import Likelihood
 
 
@@ -58,3 +62,41 @@ class FrameScores:
             None if error is None else float(error.double().square().sum().sqrt() / len(values)),
             None if share is None else float(share.mean()),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which frames are scored, how, and where finished parts are kept.
+
+    Attributes:
+        pieces: the sequences, each (time, visible).
+        rows: the frames of each piece that are scored.
+        owner: the piece of each such frame, in order.
+        settings: of the estimate.
+        store: see `cgrnn_train.likelihood.chunks.in_chunks`.
+        key: see there.
+        progress: called with the frames done since the last call.
+    """
+
+    pieces: Sequence[Tensor]
+    rows: tuple[Tensor, ...]
+    owner: Tensor
+    settings: Settings
+    store: Path | None
+    key: dict[str, object]
+    progress: Callable[[int], None]
+
+    def by_pieces(
+        self, groups: Sequence[Sequence[int]], estimate: Callable[[Sequence[int]], Tensor], **key: object
+    ) -> Tensor:
+        """Run ``estimate`` on groups of pieces, a chunk each; what it returns, one number a scored frame, joined."""
+        counts = iter([sum(len(self.rows[index]) for index in group) for group in groups])
+        return in_chunks(
+            len(groups),
+            1,
+            lambda part: {"log_likelihood": estimate(groups[part.start])},
+            seed=self.settings.seed,
+            store=self.store,
+            key={**self.key, **key},
+            progress=lambda done: self.progress(sum(islice(counts, done))),
+        )["log_likelihood"]

@@ -7,7 +7,6 @@ frame.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -15,8 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from cgrnn_train.annealed import annealed, filtered
-from cgrnn_train.frame_scores import FrameScores, Settings
-from cgrnn_train.likelihood.chunks import in_chunks
+from cgrnn_train.frame_scores import FrameScores, Job, Settings
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
 
@@ -57,13 +55,13 @@ def log_likelihoods(
     pick = torch.randperm(len(owner), generator=torch.Generator().manual_seed(settings.seed))[:limit].sort().values
     owner = owner[pick]
     rows = _rows_in_pieces(pieces, pick, owner)
-    key = {**(key or {}), "limit": limit}
+    job = Job(pieces, rows, owner, settings, store, {**(key or {}), "limit": limit}, progress)
     if isinstance(model, BoundSystem):
-        scores = _bounds(model, pieces, rows, owner, settings, store, key, progress)
+        scores = _bounds(model, job)
     elif isinstance(model, EnergySystem) and model.has_sampled_feed and settings.samples > 1:
-        scores = filtered(model, pieces, rows, owner, settings, store, key, progress)
+        scores = filtered(model, job)
     elif isinstance(model, EnergySystem):
-        scores = annealed(model, pieces, rows, owner, settings, store, key, progress)
+        scores = annealed(model, job)
     else:
         raise TypeError(f"found {type(model).__name__}; expected a BoundSystem or an EnergySystem")
     model.train(was_training)
@@ -89,48 +87,25 @@ def _rows_in_pieces(pieces: Sequence[Tensor], pick: Tensor, owner: Tensor) -> tu
     return (pick - first[owner]).split(torch.bincount(owner, minlength=len(pieces)).tolist())
 
 
-def _bounds(
-    model: BoundSystem,
-    pieces: Sequence[Tensor],
-    rows: tuple[Tensor, ...],
-    owner: Tensor,
-    settings: Settings,
-    store: Path | None,
-    key: dict[str, object],
-    progress: Callable[[int], None],
-) -> FrameScores:
+def _bounds(model: BoundSystem, job: Job) -> FrameScores:
     """A chunk is some pieces of about one length: for one draw they run as a batch."""
-    device = next(model.parameters()).device
+    device, pieces, rows = next(model.parameters()).device, job.pieces, job.rows
     lengths = [len(piece) for piece in pieces]
     order = sorted((index for index, own in enumerate(rows) if len(own)), key=lambda index: lengths[index])
-    groups = _groups(order, lengths)
 
-    def estimate(part: slice) -> dict[str, Tensor]:
-        (chosen,) = groups[part]
-        if settings.samples == 1:
-            frames = pad_sequence([pieces[index] for index in chosen], batch_first=True).to(device)
-            lengths = torch.tensor([len(pieces[index]) for index in chosen], device=device)
-            mask = torch.arange(frames.shape[1], device=device) < lengths[:, None]
-            found = model.bound(frames, mask).double().cpu()
-            values = [row[rows[index]] for row, index in zip(found, chosen, strict=True)]
+    def estimate(group: Sequence[int]) -> Tensor:
+        if job.settings.samples > 1:
+            values = [model.log_likelihood(pieces[index].to(device), job.settings.samples).cpu() for index in group]
         else:
-            values = [
-                model.log_likelihood(pieces[index].to(device), settings.samples).cpu()[rows[index]] for index in chosen
-            ]
-        return {"log_likelihood": torch.cat(values)}
+            frames = pad_sequence([pieces[index] for index in group], batch_first=True).to(device)
+            ends = torch.tensor([lengths[index] for index in group], device=device)
+            mask = torch.arange(frames.shape[1], device=device) < ends[:, None]
+            values = list(model.bound(frames, mask).double().cpu())
+        return torch.cat([value[rows[index]] for value, index in zip(values, group, strict=True)])
 
-    counts = iter([sum(len(rows[index]) for index in group) for group in groups])
-    found = in_chunks(
-        len(groups),
-        1,
-        estimate,
-        seed=settings.seed,
-        store=store,
-        key={**key, "samples": settings.samples},
-        progress=lambda count: progress(sum(islice(counts, count))),
-    )["log_likelihood"]
+    found = job.by_pieces(_groups(order, lengths), estimate, samples=job.settings.samples)
     shares = dict(zip(order, found.split([len(rows[index]) for index in order]), strict=True))
-    return FrameScores(torch.cat([shares[index] for index in sorted(order)]), owner)
+    return FrameScores(torch.cat([shares[index] for index in sorted(order)]), job.owner)
 
 
 def _groups(order: list[int], lengths: list[int]) -> list[list[int]]:

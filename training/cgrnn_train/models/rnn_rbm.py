@@ -8,12 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
-from cgrnn_train.models.energy import EnergySystem
-from cgrnn_train.models.gru import ScanGRU
-from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.models.frame_fed import FrameFedSystem
 from cgrnn_train.models.rbm import BinaryRBM
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
@@ -43,29 +38,11 @@ class RNNRBMConfig:
         check_ranges(self, visible=COUNT, hidden=COUNT, state=COUNT, dropout=BELOW_ONE, state_dropout=BELOW_ONE)
 
 
-class RNNRBM(EnergySystem):
+class RNNRBM(FrameFedSystem):
     """The model over binary frames."""
 
     config: RNNRBMConfig
     rbm: BinaryRBM
 
     def __init__(self, config: RNNRBMConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.rbm = BinaryRBM(config.visible, config.hidden, config.state)
-        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
-        self.gru = ScanGRU(width, config.state)
-        self.state_dropout = nn.Dropout(config.state_dropout)
-
-    def initial(self) -> Tensor:
-        """See `EnergySystem.initial`."""
-        return self.gru.initial_state
-
-    def states(self, frames: Tensor) -> Tensor:
-        """See `EnergySystem.states`."""
-        return self.gru(self.mlp(frames))[:, :-1]
-
-    @torch.no_grad()
-    def advance(self, state: Tensor, frame: Tensor) -> Tensor:
-        """See `EnergySystem.advance`."""
-        return self.gru.step(self.mlp(frame), state)
+        super().__init__(config, BinaryRBM(config.visible, config.hidden, config.state))

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
 from cgrnn_train.models.cssrbm import BinaryCSSRBM
-from cgrnn_train.models.energy import EnergySystem
-from cgrnn_train.models.gru import ScanGRU
-from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.models.frame_fed import FrameFedSystem
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges, check_slabs
 
 
@@ -49,16 +44,14 @@ class RNNssRBMConfig:
         check_slabs(self)
 
 
-class RNNssRBM(EnergySystem):
+class RNNssRBM(FrameFedSystem):
     """The model over binary frames."""
 
     config: RNNssRBMConfig
     rbm: BinaryCSSRBM
 
     def __init__(self, config: RNNssRBMConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.rbm = BinaryCSSRBM(
+        rbm = BinaryCSSRBM(
             config.visible,
             config.hidden,
             config.state,
@@ -67,19 +60,4 @@ class RNNssRBM(EnergySystem):
             min_precision=config.min_precision,
             modulates_visible=False,
         )
-        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
-        self.gru = ScanGRU(width, config.state)
-        self.state_dropout = nn.Dropout(config.state_dropout)
-
-    def initial(self) -> Tensor:
-        """See `EnergySystem.initial`."""
-        return self.gru.initial_state
-
-    def states(self, frames: Tensor) -> Tensor:
-        """See `EnergySystem.states`."""
-        return self.gru(self.mlp(frames))[:, :-1]
-
-    @torch.no_grad()
-    def advance(self, state: Tensor, frame: Tensor) -> Tensor:
-        """See `EnergySystem.advance`."""
-        return self.gru.step(self.mlp(frame), state)
+        super().__init__(config, rbm)
