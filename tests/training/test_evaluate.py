@@ -97,6 +97,27 @@ def test_scores_are_bound_to_the_weights(data, tmp_path):
         read_result(run, "test")
 
 
+def test_other_weights_do_not_go_on_from_what_was_kept(data, tmp_path):
+    settings = Settings(temperatures=20, chains=4, chunk=4)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(done):
+        raise StoppedError
+
+    stopped, fresh = (write_run(tmp_path / name, "rnn-rbm", data) for name in ("stopped", "fresh"))
+    with pytest.raises(StoppedError):
+        evaluate_run(stopped, data, "test", settings, stage=lambda name, total: stop)
+    assert list((stopped / ESTIMATES / "test").glob("**/*.safetensors"))
+    torch.manual_seed(9)
+    other = build("rnn-rbm", MODELS["rnn-rbm"])
+    for run in (stopped, fresh):
+        save_weights(run, other)
+    values = [evaluate_run(run, data, "test", settings).log_likelihood.value for run in (stopped, fresh)]
+    assert values[0] == values[1]
+
+
 def test_a_score_of_another_data_set_says_so(data, tmp_path):
     run = write_run(tmp_path / "run", "rnn-1", data)
     assert not read_result(run, "test").is_foreign

@@ -78,7 +78,15 @@ def test_a_stopped_run_goes_on_exactly(data, small_run, tmp_path, monkeypatch, c
     with pytest.raises(StoppedError):
         run(config, data, tmp_path / "parts")
     monkeypatch.undo()
+    saved = torch.load(tmp_path / "parts" / "checkpoints" / "last.ckpt", weights_only=False)["chains"]
+    found = []
+    monkeypatch.setattr(
+        EnergyTask, "training_step", lambda *step_of: found.append(step_of[0].chains.packed.clone()) or step(*step_of)
+    )
     run(config, data, tmp_path / "parts", resume=True)
+    # The weights alone would not show it: short chains of a small model forget where they began.
+    assert torch.equal(found[0], saved)
+    assert torch.equal(saved, torch.from_numpy(data.packed.copy())) == (chains == "data")
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     assert [name for name in whole if not torch.equal(whole[name], parts[name])] == []
