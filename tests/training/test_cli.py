@@ -9,6 +9,7 @@ import pytest
 
 from cgrnn_train.cli import SYSTEM_NAMES, main
 from cgrnn_train.run import save_config, save_data, save_weights
+from cgrnn_train.scores import read_scores
 from cgrnn_train.systems import SYSTEMS, build
 
 
@@ -89,6 +90,22 @@ def test_evaluate_prints_one_json_object(command, run, folder):
     assert likelihood["kind"] == "AIS, 20 temperatures x 4 chains (errs high)"
     assert likelihood["interval"][0] <= likelihood["value"] <= likelihood["interval"][1]
     assert not (run / "scores").exists()  # some frames are no score of the split
+
+
+def test_from_a_run_to_a_page_and_figures(command, run, data, tmp_path):
+    save_data(run, data)
+    options = ["--temperatures", 20, "--chains", 4, "--check", 5, "--split", "valid"]
+    code, output, _ = command("evaluate", run, *options, "--threads", 1)
+    assert code == 0
+    score = read_scores(run, "valid").log_likelihood.value
+    assert f"run on valid: {score:.3f} nats a frame" in output
+    page, drawn = tmp_path / "page.md", tmp_path / "drawn"
+    code, _, error = command("table", run, page, "--split", "valid")
+    assert (code, error) == (0, f"wrote {page}\n")
+    assert f"{score:.2f}".replace("-", "−") in page.read_text(encoding="utf-8")
+    code, _, error = command("figures", run, drawn, "--split", "valid", "--piece", 0)
+    assert (code, error) == (0, f"wrote {drawn}\n")
+    assert {path.suffix for path in drawn.iterdir()} >= {".png", ".svg"}
 
 
 def test_the_systems_that_help_names_are_all():
