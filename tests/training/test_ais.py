@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from cgrnn_train.likelihood.ais import ais_log_partition, summarise
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
 from cgrnn_train.likelihood.path import AnnealingPath
-from cgrnn_train.likelihood.sweep import Sweeper
+from cgrnn_train.likelihood.sweep import Sweeper, gibbs
 from cgrnn_train.models.cssrbm import UnitSlabs
 from cgrnn_train.models.energy import Head
 from cgrnn_train.models.rbm import Spikes
@@ -66,10 +66,24 @@ def test_a_sweep_leaves_the_model_invariant(kind):
     frame = all_frames(5)[torch.multinomial(probability, count, replacement=True)].float()[:, None]
     sweeper = Sweeper(head, hidden_bias, count)
     sweeper.look(frame, 1.0)
-    code = (sweeper.draw(visible_bias)[:, 0].double() @ (2.0 ** torch.arange(5).double())).long()
-    found = torch.bincount(code, minlength=32) / count
-    # 32 frequencies, each within 4.5 standard errors: by chance, once in 4,000 seeds
-    assert ((found - probability).abs() < 4.5 * (probability / count).sqrt()).all()
+    swept = sweeper.draw(visible_bias)[:, 0]
+    began = frame[:, 0].clone()
+    ended = gibbs(head, frame[:, 0], visible_bias.expand(count, -1), hidden_bias.expand(count, -1), 3)
+    assert torch.equal(frame[:, 0], began)
+    assert (ended != began).any(1).double().mean() > 0.5
+    for frames in (swept, ended):
+        code = (frames.double() @ (2.0 ** torch.arange(5).double())).long()
+        found = torch.bincount(code, minlength=32) / count
+        # 32 frequencies, each within 4.5 standard errors: by chance, once in 4,000 seeds
+        assert ((found - probability).abs() < 4.5 * (probability / count).sqrt()).all()
+
+
+def test_chains_of_many_frames_follow_their_own_biases():
+    """More frames than a tile holds, each with a bias that fixes its frame."""
+    wanted = (torch.rand(2500, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    ended = gibbs(Spikes(torch.zeros(6, 4)), 1 - wanted, 200 * wanted - 100, torch.zeros(2500, 4), 1)
+    assert torch.equal(ended, wanted)
+    assert torch.equal(gibbs(Spikes(torch.zeros(6, 4)), wanted, 0 * wanted, torch.zeros(2500, 4), 0), wanted)
 
 
 @pytest.mark.parametrize("hidden", [1, 2, 5, 21, 150])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
-from cgrnn_train.models.energy import Conditionals
 from cgrnn_train.models.scan import FeedbackScan
 
 SMALL = {"visible": 7, "hidden": 5, "state": 6, "mlp": (4,)}
@@ -65,8 +65,9 @@ def test_every_mode_trains_every_parameter_that_it_has(mode, feed):
     model.rbm.start_from(torch.full((7,), 0.3))
     frames = (torch.rand(2, 5, 7) < 0.3).float()
     conditionals = model(frames)
-    fantasy = model.gibbs(frames, Conditionals(*(bias.detach() for bias in conditionals)), 2)
-    model.contrast(frames, fantasy, conditionals).mean().backward()
+    fantasy = gibbs(model.rbm.head(), frames.flatten(0, 1), *(bias.flatten(0, 1) for bias in conditionals), 2)
+    assert not fantasy.requires_grad
+    model.contrast(frames, fantasy.view_as(frames), conditionals).mean().backward()
     silent = [n for n, p in model.named_parameters() if p.numel() and (p.grad is None or not p.grad.any())]
     assert silent == []
 

@@ -21,6 +21,7 @@ from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import Batch, TrainingBatches, sequences
 from cgrnn_train.frame_scores import Settings
+from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.log_likelihood import log_likelihoods
 from cgrnn_train.models.energy import Conditionals, EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
@@ -199,7 +200,7 @@ class EnergyTask(Task):
         frames = batch.frames[batch.mask]
         persists = fit.chains == "persistent"
         start = self.chains.read(batch.rows, batch.shift) if persists else frames
-        fantasy = self.model.gibbs(start, conditionals, fit.sweeps)
+        fantasy = gibbs(self.model.rbm.head(), start, *conditionals, fit.sweeps)
         if persists:
             self.chains.write(batch.rows, batch.shift, fantasy)
         loss = self.model.contrast(frames, fantasy, conditionals).mean()

@@ -15,11 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgrnn_train.likelihood.sweep import Sweeper
+from cgrnn_train.likelihood.sweep import TILE_ROWS, Sweeper
 from cgrnn_train.models.energy import Head
-
-TILE_ROWS = 1024
-"""Chains that a CPU anneals together, so that a sweep stays in its cache (at most, where a frame has no more)."""
 
 
 class AnnealingPath:

@@ -161,14 +161,6 @@ class EnergySystem(System):
         """See `System.start_from`."""
         self.rbm.start_from(frame_mean)
 
-    @torch.no_grad()
-    def gibbs(self, frames: Tensor, conditionals: Conditionals, sweeps: int) -> Tensor:
-        """``sweeps`` of block Gibbs from ``frames`` (..., visible) under fixed biases; no gradient."""
-        head = self.rbm.head()
-        for _ in range(sweeps):
-            frames = head.sweep(frames, *conditionals)
-        return frames
-
     def contrast(self, frames: Tensor, fantasy: Tensor, conditionals: Conditionals) -> Tensor:
         """F(frames) − F(fantasy) per frame, (...): its gradient estimates that of the negative log-likelihood."""
         head = self.rbm.head()
