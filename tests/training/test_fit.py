@@ -20,6 +20,7 @@ from cgrnn_train.frame_scores import Settings
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
 from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.run import RunError, load, load_cgrnn, open_data, save_config
+from cgrnn_train.systems import build
 from cgrnn_train.task import EnergyTask
 
 # Lightning's own uses of what PyTorch has since deprecated, and its advice on loggers; none of it is ours to change.
@@ -57,6 +58,20 @@ def test_a_run_learns_and_keeps_its_best_weights(data, small_run, tmp_path):
     assert score > baseline + 1  # pitches of their own, without a past: a nat is far beyond the estimate's noise
     assert score == pytest.approx(best, abs=0.5)
     assert (tmp_path / "run" / "logs" / "metrics.csv").read_text().startswith("contrast,epoch,step,validation_ll")
+
+
+@pytest.mark.parametrize("decay_biases", [True, False])
+def test_rates_and_decay_are_of_the_parameters_that_they_name(data, small_run, tmp_path, decay_biases):
+    rates = {"learning_rate": 0.01, "weight_learning_rate": 0.002, "weight_decay": 0.1, "decay_biases": decay_biases}
+    config = dataclasses.replace(small_run, fit=dataclasses.replace(small_run.fit, **rates))
+    model = build(config.system, config.model)
+    groups = EnergyTask(model, config, data, tmp_path).configure_optimizers().param_groups
+    found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
+    assert len(found) == sum(len(group["params"]) for group in groups)
+    for name, parameter in model.named_parameters():
+        rate = 0.002 if name in ("rbm.weight", "rbm.raw_precision") else 0.01
+        assert found.pop(id(parameter)) == (rate, 0.1 if decay_biases or parameter.ndim > 1 else 0.0), name
+    assert not found
 
 
 @pytest.mark.parametrize("chains", ["persistent", "data"])

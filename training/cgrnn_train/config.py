@@ -34,6 +34,7 @@ class FitConfig:
         learning_rate: of all parameters but W and α.
         weight_learning_rate: of W and α of the C-ssRBM; 0 takes ``learning_rate``.
         weight_decay: decoupled.
+        decay_biases: whether it takes vectors too (biases, μ, α, initial states), or matrices alone.
         decay_from: share of the run after which the learning rates fall linearly to zero.
         clip: largest norm of the gradient.
         divergence_warm_up: epochs over which the KL term of a variational autoencoder comes to weigh 1, from 1 over
@@ -58,6 +59,7 @@ class FitConfig:
     learning_rate: float = 3e-3
     weight_learning_rate: float = 0.0
     weight_decay: float = 0.0
+    decay_biases: bool = True
     decay_from: float = 0.5
     clip: float = 1.0
     divergence_warm_up: int = 0

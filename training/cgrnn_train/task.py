@@ -74,15 +74,17 @@ class Task(L.LightningModule):
         fit = self.settings
         slow = self.model.rbm.slow_parameters() if isinstance(self.model, EnergySystem) else []
         names = {id(parameter) for parameter in slow}
-        groups = [
-            {"params": [p for p in self.model.parameters() if id(p) not in names], "lr": fit.learning_rate},
-            {"params": slow, "lr": fit.weight_learning_rate or fit.learning_rate},
-        ]
+        groups = []
+        for is_slow, rate in ((False, fit.learning_rate), (True, fit.weight_learning_rate or fit.learning_rate)):
+            members = [p for p in self.model.parameters() if (id(p) in names) == is_slow]
+            matrices, vectors = [p for p in members if p.ndim > 1], [p for p in members if p.ndim < 2]
+            groups.append({"params": matrices, "lr": rate, "weight_decay": fit.weight_decay})
+            groups.append({"params": vectors, "lr": rate, "weight_decay": fit.decay_biases * fit.weight_decay})
         for group in groups:
             group["full_rate"] = group["lr"]
         if fit.optimizer == "sgd":
-            return torch.optim.SGD(groups, weight_decay=fit.weight_decay)
-        return torch.optim.AdamW(groups, weight_decay=fit.weight_decay, betas=(0.9, 0.99))
+            return torch.optim.SGD(groups)
+        return torch.optim.AdamW(groups, betas=(0.9, 0.99))
 
     def on_train_epoch_start(self) -> None:
         """Order the epoch's batches, set its learning rates, and see that the last one is validated."""
