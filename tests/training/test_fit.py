@@ -18,6 +18,7 @@ from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
 from cgrnn_train.data.sequences import sequences
 from cgrnn_train.frame_scores import Settings
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
+from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.run import RunError, load, load_cgrnn, open_data, save_config
 from cgrnn_train.systems import build
@@ -65,6 +66,7 @@ def test_rates_and_decay_are_of_the_parameters_that_they_name(data, small_run, t
     rates = {"learning_rate": 0.01, "weight_learning_rate": 0.002, "weight_decay": 0.1, "decay_biases": decay_biases}
     config = dataclasses.replace(small_run, fit=dataclasses.replace(small_run.fit, **rates))
     model = build(config.system, config.model)
+    assert isinstance(model, EnergySystem)
     groups = EnergyTask(model, config, data, tmp_path).configure_optimizers().param_groups
     found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     assert len(found) == sum(len(group["params"]) for group in groups)
