@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cgrnn_train.config import RunConfig
+from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.results import run_name, without_machine_paths
 from cgrnn_train.run import RunError, save_config, save_data
 from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores, write_scores
@@ -40,10 +40,11 @@ def likelihood(value: float, kind: str) -> Likelihood:
     return Likelihood(value, around(value, 0.25), kind, 0.0041 if is_ais else None, 0.62 if is_ais else None)
 
 
-def make_run(folder: Path, system: str, mode: str = "full") -> Path:
+def make_run(folder: Path, system: str, mode: str = "full", transpose: int = 0) -> Path:
     architecture = SYSTEMS[system]
     model = architecture.config(**architecture.fixed, **({"mode": mode} if system == "cgrnn" else {}))
-    save_config(folder, RunConfig(system, model), f"cgrnn-train fit --out runs/{folder.name} --data /home/me/data/set")
+    config = RunConfig(system, model, FitConfig(transpose=transpose))
+    save_config(folder, config, f"cgrnn-train fit --out runs/{folder.name} --data /home/me/data/set")
     (folder / "model.safetensors").touch()
     return folder
 
@@ -51,7 +52,7 @@ def make_run(folder: Path, system: str, mode: str = "full") -> Path:
 def make_scored(
     folder: Path, source: str, value: float, kind: str, system: str, mode: str = "full", split: str = "test"
 ) -> Path:
-    make_run(folder, system, mode)
+    make_run(folder, system, mode, transpose=5 if system == "cgrnn" else 0)
     has_latent = not system.startswith("rnn-1")
     scores = Scores(
         system=system,
@@ -210,7 +211,7 @@ def test_a_pipe_does_not_break_a_row(tmp_path):
         json.dumps({"parameters": 1, "training_seconds": 1, "epochs": 1, "device": "cpu | gpu"}), encoding="utf-8"
     )
     write_table([run], tmp_path / "page.md")
-    assert r"1 s, 1 epochs, cpu \| gpu |" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert r"1 s, 1 epochs, transposed by ±5, cpu \| gpu |" in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ class Result:
         is_foreign: whether those scores are of another data set than the run was trained on.
         scores: on the split asked for; None if it was not scored.
         fit: None for a run without a record.
+        transpose: semitones either way by which its training sequences were transposed at random; 0: they were not.
         commands: that trained and scored it, as far as they are recorded; without this machine's folders.
     """
 
@@ -59,6 +60,7 @@ class Result:
     is_foreign: bool
     scores: Scores | None
     fit: FitRecord | None
+    transpose: int
     commands: tuple[str, ...]
 
 
@@ -81,6 +83,7 @@ def read_result(run: Path, split: str) -> Result:
         scores is not None and scores.data != (trained_on(run) or {}).get("digest", scores.data),
         scores,
         _fit_record(run),
+        config.fit.transpose,
         tuple(without_machine_paths(command) for command in (_command(run), scores and scores.command) if command),
     )
 

@@ -38,7 +38,7 @@ frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + 
 "95 %" stand bootstrap intervals by sequence. An AIS figure *stands* if on some frames reverse AIS (from 1,000 Gibbs
 sweeps: a heuristic start) is within {LARGEST_GAP} nat of it, ten times the temperatures change it by less than
 {LARGEST_CHANGE}, and more than {100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames
-and may err either way on others."""
+and may err either way on others. *Transposed by ±N*: in training each sequence was, at random, by up to N semitones."""
 
 PROTOCOLS = """\
 *Prediction* is what a system says of a frame from the frames before it, and *reconstruction* is what it says after it
@@ -134,7 +134,10 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
 
 def _row(result: Result, frames: int, split: str) -> list[str]:
     fit, scores = result.fit, result.scores
-    training = f"{duration(fit.training_seconds)}, {fit.epochs} epochs, {fit.device}" if fit else "unfinished"
+    transposed = f", transposed by ±{result.transpose}" if result.transpose else ""
+    training = (
+        f"{duration(fit.training_seconds)}, {fit.epochs} epochs{transposed}, {fit.device}" if fit else "unfinished"
+    )
     last = [f"{fit.parameters:,}" if fit else NONE, training]
     if scores is None:
         missing = f"not scored: run `cgrnn-train evaluate {result.run}{_split_option(split)}`"
