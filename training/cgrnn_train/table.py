@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from cgrnn_train.models.energy import PREDICTION_CHAINS, PREDICTION_SWEEPS
 from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published, Sign
 from cgrnn_train.results import Result, read_result, run_name
 from cgrnn_train.run import RunError
@@ -34,7 +35,9 @@ LL is the mean log-likelihood of all frames of all sequences, the first included
 sign says on which side it errs: `=` is exact, `≥` a lower bound, `≈` an estimate (AIS errs high). Figures of different
 signs are not strictly comparable, so none is in bold. ACC is frame accuracy TP / (TP + FP + FN) in percent:
 *prediction* from the frames before, *reconstruction* after having seen the frame itself; *per frame* is the mean over
-frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). In parentheses and in the column
+frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). Systems with an RBM predict by the
+marginals of {PREDICTION_CHAINS} Gibbs chains of {PREDICTION_SWEEPS} sweeps a frame; where these do not mix (the better
+the model, the less) the figure is below what the model knows. In parentheses and in the column
 "95 %" stand bootstrap intervals by sequence. An AIS figure *stands* if on some frames reverse AIS (from 1,000 Gibbs
 sweeps: a heuristic start) is within {LARGEST_GAP} nat of it, ten times the temperatures change it by less than
 {LARGEST_CHANGE}, and more than {100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames
