@@ -65,7 +65,8 @@ def test_every_mode_trains_every_parameter_that_it_has(mode, feed):
     model.rbm.start_from(torch.full((7,), 0.3))
     frames = (torch.rand(2, 5, 7) < 0.3).float()
     conditionals = model(frames)
-    fantasy = gibbs(model.rbm.head(), frames.flatten(0, 1), *(bias.flatten(0, 1) for bias in conditionals), 2)
+    visible_bias, hidden_bias = (bias.flatten(0, 1) for bias in conditionals)
+    fantasy = gibbs(model.rbm.head(), frames.flatten(0, 1), visible_bias, hidden_bias, 2)
     assert not fantasy.requires_grad
     model.contrast(frames, fantasy.view_as(frames), conditionals).mean().backward()
     silent = [n for n, p in model.named_parameters() if p.numel() and (p.grad is None or not p.grad.any())]
