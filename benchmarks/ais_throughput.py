@@ -19,7 +19,7 @@ from collections.abc import Callable
 import torch
 
 from cgrnn_train.likelihood.ais import ais_log_partition
-from cgrnn_train.likelihood.path import TILE_ROWS
+from cgrnn_train.likelihood.sweep import TILE_ROWS
 from cgrnn_train.models.cssrbm import UnitSlabs
 from cgrnn_train.models.energy import Head
 from cgrnn_train.models.rbm import Spikes

@@ -68,7 +68,7 @@ def test_a_sweep_leaves_the_model_invariant(kind):
     sweeper.look(frame, 1.0)
     swept = sweeper.draw(visible_bias)[:, 0]
     began = frame[:, 0].clone()
-    ended = gibbs(head, frame[:, 0], visible_bias.expand(count, -1), hidden_bias.expand(count, -1), 3)
+    ended = gibbs(head, frame[None, :, 0], visible_bias.expand(count, -1), hidden_bias.expand(count, -1), 3)[0]
     assert torch.equal(frame[:, 0], began)
     assert (ended != began).any(1).double().mean() > 0.5
     for frames in (swept, ended):
@@ -81,9 +81,10 @@ def test_a_sweep_leaves_the_model_invariant(kind):
 def test_chains_of_many_frames_follow_their_own_biases():
     """More frames than a tile holds, each with a bias that fixes its frame."""
     wanted = (torch.rand(2500, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
-    ended = gibbs(Spikes(torch.zeros(6, 4)), 1 - wanted, 200 * wanted - 100, torch.zeros(2500, 4), 1)
-    assert torch.equal(ended, wanted)
-    assert torch.equal(gibbs(Spikes(torch.zeros(6, 4)), wanted, 0 * wanted, torch.zeros(2500, 4), 0), wanted)
+    began = (1 - wanted).expand(2, -1, -1)
+    ended = gibbs(Spikes(torch.zeros(6, 4)), began, 200 * wanted - 100, torch.zeros(2500, 4), 1)
+    assert torch.equal(ended, wanted.expand(2, -1, -1))
+    assert torch.equal(gibbs(Spikes(torch.zeros(6, 4)), began, 0 * wanted, torch.zeros(2500, 4), 0), began)
 
 
 @pytest.mark.parametrize("hidden", [1, 2, 5, 21, 150])

@@ -66,7 +66,7 @@ def test_every_mode_trains_every_parameter_that_it_has(mode, feed):
     frames = (torch.rand(2, 5, 7) < 0.3).float()
     conditionals = model(frames)
     visible_bias, hidden_bias = (bias.flatten(0, 1) for bias in conditionals)
-    fantasy = gibbs(model.rbm.head(), frames.flatten(0, 1), visible_bias, hidden_bias, 2)
+    fantasy = gibbs(model.rbm.head(), frames.flatten(0, 1)[None], visible_bias, hidden_bias, 2)
     assert not fantasy.requires_grad
     model.contrast(frames, fantasy.view_as(frames), conditionals).mean().backward()
     silent = [n for n, p in model.named_parameters() if p.numel() and (p.grad is None or not p.grad.any())]

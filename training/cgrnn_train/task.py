@@ -202,7 +202,7 @@ class EnergyTask(Task):
         frames = batch.frames[batch.mask]
         persists = fit.chains == "persistent"
         start = self.chains.read(batch.rows, batch.shift) if persists else frames
-        fantasy = gibbs(self.model.rbm.head(), start, *conditionals, fit.sweeps)
+        fantasy = gibbs(self.model.rbm.head(), start[None], *conditionals, fit.sweeps)[0]
         if persists:
             self.chains.write(batch.rows, batch.shift, fantasy)
         loss = self.model.contrast(frames, fantasy, conditionals).mean()

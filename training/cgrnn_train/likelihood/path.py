@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgrnn_train.likelihood.sweep import TILE_ROWS, Sweeper
+from cgrnn_train.likelihood.sweep import Sweeper, tiles
 from cgrnn_train.models.energy import Head
 
 
@@ -64,8 +64,7 @@ class AnnealingPath:
     @torch.no_grad()
     def _anneal(self, frames: Tensor, betas: list[float]) -> Tensor:
         chains, count, _ = frames.shape
-        tile = max(1, TILE_ROWS // chains) if frames.device.type == "cpu" else count
-        gains = [self._anneal_tile(frames, slice(row, row + tile), betas) for row in range(0, count, tile)]
+        gains = [self._anneal_tile(frames, rows, betas) for rows in tiles(chains, count, frames.device)]
         return torch.cat(gains, dim=1) if gains else frames.new_zeros(chains, 0, dtype=torch.float64)
 
     def _anneal_tile(self, frames: Tensor, rows: slice, betas: list[float]) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cgrnn_train.likelihood.ais import LogPartition, summarise
 from cgrnn_train.likelihood.path import AnnealingPath
-from cgrnn_train.likelihood.sweep import Sweeper
+from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.models.energy import Head
 
 
@@ -100,12 +100,8 @@ def long_gibbs(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, chains:
         chains: chains a frame.
         sweeps: block Gibbs sweeps of each.
     """
-    frame = AnnealingPath(head, visible_bias, hidden_bias, 1).draw_base(chains)
-    sweeper = Sweeper(head, hidden_bias, chains)
-    for _ in range(sweeps):
-        sweeper.look(frame, 1.0)
-        frame = sweeper.draw(visible_bias)
-    return frame
+    start = AnnealingPath(head, visible_bias, hidden_bias, 1).draw_base(chains)
+    return gibbs(head, start, visible_bias, hidden_bias, sweeps)
 
 
 def _reverse(path: AnnealingPath, start: Tensor) -> LogPartition:

@@ -108,24 +108,29 @@ def gibbs(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor,
 
     Args:
         head: see `Sweeper`.
-        frames: v where the chains begin, (frames, visible) of 0 and 1; left as it is.
+        frames: v where the chains begin, (chains, frames, visible) of 0 and 1; left as it is.
         visible_bias: b̃_v, (frames, visible).
         hidden_bias: b̃_h, (frames, hidden).
         sweeps: how many; none returns a copy.
 
     Returns:
-        v where they end, (frames, visible).
+        v where they end, (chains, frames, visible).
     """
     ends = frames.clone()
-    tile = TILE_ROWS if frames.device.type == "cpu" else max(1, len(frames))
-    for row in range(0, len(frames), tile):
-        rows = slice(row, row + tile)
-        sweeper, frame = Sweeper(head, hidden_bias[rows], 1), frames[None, rows]
+    chains, count, _ = frames.shape
+    for rows in tiles(chains, count, frames.device):
+        sweeper, frame = Sweeper(head, hidden_bias[rows], chains), frames[:, rows]
         for _ in range(sweeps):
             sweeper.look(frame, 1.0)
             frame = sweeper.draw(visible_bias[rows])
-        ends[rows] = frame[0]
+        ends[:, rows] = frame
     return ends
+
+
+def tiles(chains: int, frames: int, device: torch.device) -> list[slice]:
+    """Which of ``frames`` are swept together, ``chains`` each: all on a GPU, what its cache holds on a CPU."""
+    tile = max(1, TILE_ROWS // chains) if device.type == "cpu" else max(1, frames)
+    return [slice(row, row + tile) for row in range(0, frames, tile)]
 
 
 def _multiply(excess: Tensor, other: Tensor) -> None:
