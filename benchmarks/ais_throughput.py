@@ -21,7 +21,7 @@ import torch
 from cgrnn_train.likelihood.ais import ais_log_partition
 from cgrnn_train.likelihood.sweep import TILE_ROWS
 from cgrnn_train.models.cssrbm import UnitSlabs
-from cgrnn_train.models.energy import Head
+from cgrnn_train.models.head import Head
 from cgrnn_train.models.rbm import Spikes
 
 VISIBLE, HIDDEN, CHAINS, REPEATS = 128, 150, 64, 5

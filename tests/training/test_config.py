@@ -119,3 +119,16 @@ def test_a_negative_slab_mean_is_a_slab_mean(tmp_path):
 def test_a_missing_file(tmp_path):
     with pytest.raises(ConfigError, match="does not exist"):
         RunConfig.read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("fit.decay_biases=maybe", "--set fit.decay_biases: found 'maybe'; expected true or false"),
+        ("model.nope=3", "--set: found 'nope'; expected one of visible, "),
+    ],
+)
+def test_a_bad_value_of_set_is_not_blamed_on_the_file(tmp_path, assignment, message):
+    with pytest.raises(ConfigError) as error:
+        RunConfig.read(write(tmp_path, COMPARISON), "cgrnn", parse_overrides([assignment]))
+    assert str(error.value).startswith(message)

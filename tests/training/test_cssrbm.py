@@ -7,7 +7,7 @@ import torch
 
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
 from cgrnn_train.models.cssrbm import BinaryCSSRBM, Slabs, UnitSlabs, slab_constant
-from cgrnn_train.models.energy import free_energy
+from cgrnn_train.models.head import free_energy
 
 VISIBLE, HIDDEN, STATE = 4, 3, 5
 EXACT = 1e-9  # float64 and a quadrature whose own error is far below it

@@ -10,15 +10,18 @@ import time
 import pytest
 import torch
 
+from cgrnn_train.accuracy import frame_accuracy
 from cgrnn_train.config import RunConfig
+from cgrnn_train.data.sequences import sequences
 from cgrnn_train.evaluate import ESTIMATES, evaluate_run
 from cgrnn_train.frame_scores import Settings
+from cgrnn_train.log_likelihood import log_likelihoods
 from cgrnn_train.models.cgrnn import CGRNNConfig
 from cgrnn_train.models.rnn import RNN, RNNConfig
 from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
 from cgrnn_train.models.storn import STORNConfig
 from cgrnn_train.results import read_result
-from cgrnn_train.run import RunError, save_config, save_data, save_weights, weights_digest
+from cgrnn_train.run import RunError, load, save_config, save_data, save_weights, weights_digest
 from cgrnn_train.scores import read_scores
 from cgrnn_train.systems import build
 
@@ -84,6 +87,21 @@ def test_a_check_shows_on_which_side_too_few_temperatures_err(data, tmp_path):
     assert check.gap > 0.2
     assert not check.stands(0.9)
     assert not dataclasses.replace(check, reverse_log_likelihood=check.log_likelihood).stands(0.9)
+
+
+def test_an_rbm_s_prediction_is_that_of_its_annealed_chains(data, tmp_path):
+    """Under the seed of the likelihood; and near what `predict`, which anneals for itself, says."""
+    run = write_run(tmp_path / "run", "rnn-rbm", data)
+    settings, pieces = Settings(temperatures=50, chains=200), sequences(data, "test")
+    prediction = evaluate_run(run, data, "test", settings).prediction
+    _, model = load(run)
+    scores = log_likelihoods(model, pieces, settings)
+    assert scores.marginals is not None
+    parts = scores.marginals.split([len(piece) for piece in pieces])
+    assert prediction == frame_accuracy(parts, pieces)
+    with torch.no_grad():
+        again = torch.stack([model.predict(pieces[0][None])[0] for _ in range(12)]).mean(0)
+    assert (parts[0] - again).abs().max() < 0.15  # about 200 chains on either side: standard errors of 0.035 at most
 
 
 def test_scores_are_bound_to_the_weights(data, tmp_path):

@@ -20,6 +20,7 @@ from cgrnn_train.frame_scores import Settings
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.rnn import RNN, RNNConfig
+from cgrnn_train.origin import read_origin
 from cgrnn_train.run import RunError, load, load_cgrnn, open_data, save_config
 from cgrnn_train.systems import build
 from cgrnn_train.task import EnergyTask
@@ -123,13 +124,19 @@ def test_the_last_epoch_is_validated(data, small_run, tmp_path, epochs, every, v
 
 def test_fine_tuning_begins_with_another_runs_weights(data, small_run, tmp_path):
     still = dataclasses.replace(small_run, fit=dataclasses.replace(small_run.fit, learning_rate=1e-12, epochs=1))
-    run(small_run, data, tmp_path / "first")
-    run(still, data, tmp_path / "second", start=tmp_path / "first")
+    run(small_run, data, tmp_path / "first", command="fit first")
+    run(still, data, tmp_path / "second", start=tmp_path / "first", command="fit second")
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
     fewer_dropped = dataclasses.replace(still, model=dataclasses.replace(still.model, dropout=0.0, state_dropout=0.3))
-    run(fewer_dropped, data, tmp_path / "third", start=tmp_path / "first")
+    run(fewer_dropped, data, tmp_path / "third", start=tmp_path / "second")
     assert load(tmp_path / "third")[0].model.dropout == 0.0
+    assert read_origin(tmp_path / "first") == []
+    stages = read_origin(tmp_path / "third")
+    assert [stage.command for stage in stages] == ["fit first", "fit second"]
+    assert [RunConfig.from_dict(stage.config, "here") for stage in stages] == [small_run, still]
+    assert [stage.epochs for stage in stages] == [small_run.fit.epochs, 1]
+    assert all(stage.training_seconds for stage in stages)
     other = dataclasses.replace(small_run, model=dataclasses.replace(small_run.model, hidden=3))
     with pytest.raises(RunError, match="another \\[model\\]"):
         run(other, data, tmp_path / "fourth", start=tmp_path / "first")

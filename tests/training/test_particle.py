@@ -7,7 +7,8 @@ from torch import Tensor
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition
 from cgrnn_train.likelihood.particle import particle_log_likelihood
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
-from cgrnn_train.models.energy import EnergySystem, Head, free_energy
+from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
 
 FRAMES = torch.tensor([[1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1]]).float()

@@ -8,6 +8,7 @@ import pytest
 
 from cgrnn_train.config import RunConfig
 from cgrnn_train.models.cgrnn import CGRNNConfig
+from cgrnn_train.origin import read_origin
 from cgrnn_train.run import read_config
 from cgrnn_train.table import render
 
@@ -22,7 +23,11 @@ def test_the_page_is_generated_and_never_typed():
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_record_is_of_the_shipped_configuration(record):
-    recorded = read_config(record)
+    """And so is each stage of its training before."""
+    recorded, stages = read_config(record), read_origin(record)
     mode = {"mode": recorded.model.mode} if isinstance(recorded.model, CGRNNConfig) else {}
-    path = ROOT / "training" / "configs" / "table" / f"{record.parent.name}.toml"
-    assert recorded == RunConfig.read(path, recorded.system, {"model": mode})
+    configurations = [RunConfig.from_dict(stage.config, "origin") for stage in stages] + [recorded]
+    names = [record.parent.name, f"{record.parent.name}-finish"][: len(configurations)]
+    for found, name in zip(configurations, names, strict=True):
+        path = ROOT / "training" / "configs" / "table" / f"{name}.toml"
+        assert found == RunConfig.read(path, recorded.system, {"model": mode})

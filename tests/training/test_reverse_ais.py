@@ -11,7 +11,8 @@ from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
 from cgrnn_train.likelihood.reverse_ais import long_gibbs, reverse_ais_log_partition, sandwich
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
-from cgrnn_train.models.energy import EnergySystem, Head, free_energy
+from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
 
 VISIBLE, CHAINS = 12, 32

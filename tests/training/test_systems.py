@@ -85,7 +85,7 @@ def test_the_first_frame_of_free_play_has_the_predicted_marginals(system):
     torch.manual_seed(3)
     played = torch.stack([model.generate(1)[0] for _ in range(1500)])
     predicted = torch.stack([model.predict(frames(1, 1))[0, 0] for _ in range(20)]).mean(0)
-    # 1,500 draws have a standard error of 0.013; the prediction of 32 draws or 10 x 30 sweeps, 20 times, about 0.01
+    # 1,500 draws have a standard error of 0.013; the prediction of 32 draws or 16 annealed chains, 20 times, about 0.01
     assert (played.mean(0) - predicted).abs().max() < 0.07
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from cgrnn_train.config import FitConfig, RunConfig
-from cgrnn_train.results import run_name, without_machine_paths
+from cgrnn_train.origin import ORIGIN, save_origin
+from cgrnn_train.results import read_result, run_name, without_machine_paths
 from cgrnn_train.run import RunError, save_config, save_data
 from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores, write_scores
 from cgrnn_train.systems import SYSTEMS
@@ -203,6 +204,23 @@ def test_runs_that_would_be_called_the_same_are_refused(tmp_path):
     runs = [make_run(tmp_path / parent / "jsb" / "cgrnn", "cgrnn") for parent in "ab"]
     with pytest.raises(RunError, match="both end in jsb/cgrnn"):
         write_table(runs, tmp_path / "page.md")
+
+
+def test_a_run_that_began_from_others_shows_all_of_its_training(tmp_path):
+    first, second, last = (make_scored(tmp_path / "jsb" / name, JSB, -6.0, AIS, "cgrnn") for name in "abc")
+    for run in (first, last):
+        record_fit(run, 3600.0)
+    save_origin(second, first)
+    save_origin(last, first)
+    assert read_result(last, "test").commands[0] == read_result(first, "test").commands[0]
+    write_table([last], tmp_path / "page.md")
+    assert "2 h 00 min, 200 + 200 epochs" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    save_origin(last, second)  # which has no record: it was stopped
+    write_table([last], tmp_path / "page.md")
+    assert "unknown time, 200 + ? + 200 epochs" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    (last / ORIGIN).write_text('[{"command": 3}]', encoding="utf-8")
+    with pytest.raises(RunError, match="origin.json is not what 'fit --from' writes"):
+        write_table([last], tmp_path / "page.md")
 
 
 def test_a_pipe_does_not_break_a_row(tmp_path):

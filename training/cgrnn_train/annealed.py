@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.frame_scores import FrameScores, Job, Settings
-from cgrnn_train.likelihood.ais import LogPartition, ais_log_partition
+from cgrnn_train.likelihood.ais import MARGINAL_SWEEPS, LogPartition, ais, ais_log_partition, annealed_marginals
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.particle import particle_log_likelihood
-from cgrnn_train.models.energy import EnergySystem, Head, free_energy
+from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.head import Head, free_energy
 
 
 def annealed(model: EnergySystem, job: Job) -> FrameScores:
@@ -22,12 +23,15 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
 
     def estimate(part: slice) -> dict[str, Tensor]:
         frames, visible_bias, hidden_bias = biases.of(job.owner[part], places[part])
-        partition = anneal(head, visible_bias, hidden_bias, settings)
+        partition, chains = ais(
+            head, visible_bias, hidden_bias, temperatures=settings.temperatures, chains=settings.chains
+        )
         energy = free_energy(head, frames, visible_bias, hidden_bias).double().cpu()
         return {
-            "log_likelihood": -energy - partition.log_z,
+            "log_likelihood": -energy - partition.log_z.cpu(),
             "standard_error": partition.standard_error,
             "effective_share": partition.effective_sample_size / settings.chains,
+            "marginals": annealed_marginals(head, visible_bias, hidden_bias, chains),
         }
 
     found = in_chunks(
@@ -36,10 +40,15 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
         estimate,
         seed=settings.seed,
         store=job.store,
-        key={**job.key, "temperatures": settings.temperatures, "chains": settings.chains},
+        key={
+            **job.key,
+            "temperatures": settings.temperatures,
+            "chains": settings.chains,
+            "marginal_sweeps": MARGINAL_SWEEPS,
+        },
         progress=job.progress,
     )
-    return FrameScores(found["log_likelihood"], job.owner, found["standard_error"], found["effective_share"])
+    return FrameScores(sequence=job.owner, **found)
 
 
 def filtered(model: EnergySystem, job: Job) -> FrameScores:

@@ -17,7 +17,8 @@ from cgrnn_train.frame_scores import Settings
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
 from cgrnn_train.likelihood.reverse_ais import long_gibbs, sandwich
-from cgrnn_train.models.energy import EnergySystem, free_energy
+from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.head import free_energy
 from cgrnn_train.scores import Check
 
 START_SWEEPS = 1000

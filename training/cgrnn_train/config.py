@@ -152,14 +152,16 @@ class RunConfig:
             for layer in layers:
                 tables[name] |= _check_table(layer.get(name, {}), f"{where} [{name}]")
         architecture = SYSTEMS[system]
-        model = _build(architecture.config, architecture.fixed | tables["model"], f"{where} [model]")
+        replaced = {name: set((overrides or {}).get(name, {})) for name in TABLES}
+        model = _build(architecture.config, architecture.fixed | tables["model"], where, "model", replaced["model"])
         for key, value in architecture.fixed.items():
             if getattr(model, key) != value:
                 raise ConfigError(
                     f"{where} [model] {key}: found {getattr(model, key)!r}; expected {value!r}, as '{system}' has"
                 )
+        fit = _build(FitConfig, tables["fit"], where, "fit", replaced["fit"])
         try:
-            return cls(system, model, _build(FitConfig, tables["fit"], f"{where} [fit]"))
+            return cls(system, model, fit)
         except ConfigError as error:
             raise ConfigError(f"{where} {error}") from None
 
@@ -198,18 +200,32 @@ def parse_overrides(assignments: list[str]) -> dict[str, Any]:
     return tables
 
 
-def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
-    """Make dataclass ``kind`` of ``values``, checking names, types and ranges."""
-    _check_table(values, where)
+def _build(kind: type[Any], values: dict[str, Any], where: str, table: str, replaced: set[str]) -> Any:
+    """Make dataclass ``kind`` of ``values``, checking names, types and ranges.
+
+    Args:
+        kind: the dataclass.
+        values: its fields' values.
+        where: names the file in errors.
+        table: of the file.
+        replaced: the keys whose values come from --set and not from there.
+    """
     hints = get_type_hints(kind)
+
+    def place(key: str) -> str:
+        return f"--set {table}.{key}" if key in replaced else f"{where} [{table}] {key}"
+
     unknown = set(values) - set(hints)
     if unknown:
-        raise ConfigError(f"{where}: found '{min(unknown)}'; expected one of {', '.join(hints)}")
-    fields = {key: _checked(hints[key], value, f"{where} {key}") for key, value in values.items()}
+        key = min(unknown)
+        raise ConfigError(
+            f"{'--set' if key in replaced else f'{where} [{table}]'}: found '{key}'; expected one of {', '.join(hints)}"
+        )
+    fields = {key: _checked(hints[key], value, place(key)) for key, value in values.items()}
     try:
         return kind(**fields)
     except ConfigError as error:
-        raise ConfigError(f"{where} {error}") from None
+        raise ConfigError(f"{where} [{table}] {error}") from None
 
 
 def _check_table(values: Any, where: str) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cgrnn_train.accuracy import SequenceCounts, accuracy, count
+from cgrnn_train.accuracy import SequenceCounts, accuracy, count, frame_accuracy
 from cgrnn_train.check import check_annealing
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import sequences
-from cgrnn_train.frame_scores import Settings
+from cgrnn_train.frame_scores import FrameScores, Settings
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
 from cgrnn_train.models.energy import EnergySystem
@@ -75,21 +75,24 @@ def evaluate_run(
     }
     store = run / ESTIMATES / split
 
-    def likelihood(settings: Settings, name: str) -> Likelihood:
+    def likelihood(settings: Settings, name: str) -> tuple[FrameScores, Likelihood]:
         done = stage(f"log-likelihood, {estimator(model, settings)}", frames)
         scores = log_likelihoods(model, pieces, settings, store=store / name, key=key, progress=done)
-        return scores.summary(estimator(model, settings))
+        return scores, scores.summary(estimator(model, settings))
 
-    headline = likelihood(settings, "likelihood")
+    frame_scores, headline = likelihood(settings, "likelihood")
     trained = None
     if isinstance(model, BoundSystem) and model.kind(1) != model.kind(settings.samples):
-        trained = likelihood(Settings(seed=settings.seed), "trained_bound")
+        _, trained = likelihood(Settings(seed=settings.seed), "trained_bound")
     checked = None
     if check and isinstance(model, EnergySystem):
         done = stage("AIS from other sides", min(check, frames))
         checked = check_annealing(model, pieces, settings, check, store=store / "check", key=key, progress=done)
-    prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
-    assert prediction is not None  # every system predicts
+    if frame_scores.marginals is None:
+        prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
+        assert prediction is not None  # every system predicts
+    else:
+        prediction = frame_accuracy(frame_scores.marginals.split([len(piece) for piece in pieces]), pieces)
     reconstruction = _accuracy(model.reconstruct, "reconstruction", model, pieces, settings.seed, store, key, stage)
     scores = Scores(
         system=config.system,

@@ -1,8 +1,8 @@
 """Training: persistent chains, one Lightning module a system, selection by a likelihood on validation frames.
 
-A run folder holds `config.json`, `command.txt`, `data.json` (what it is trained on), `logs/` (metrics.csv,
-TensorBoard's events), `checkpoints/last.ckpt` and, once validated, `model.safetensors`: the weights with the best
-validation likelihood so far.
+A run folder holds `config.json`, `command.txt`, `data.json` (what it is trained on), `origin.json` (the stages before,
+if it began from another run), `logs/` (metrics.csv, TensorBoard's events), `checkpoints/last.ckpt` and, once validated,
+`model.safetensors`: the weights with the best validation likelihood so far.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import mean_frame, pieces_of
 from cgrnn_train.models.system import System
+from cgrnn_train.origin import save_origin
 from cgrnn_train.run import (
     RunError,
     load_weights,
@@ -86,7 +87,7 @@ def fit(
     task = task_of(model)(model, config, data, folder)
     trainer = _trainer(config, folder, devices, accelerator, show_progress)
     if not resume:
-        _claim(folder, config, data, command)
+        _claim(folder, config, data, command, start)
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):  # where Lightning would draw its bar
         # Batches are made in this process: they take microseconds, and workers would multiply the memory map's pages.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
@@ -172,11 +173,13 @@ def _fine_tuned(config: RunConfig, start: Path) -> System:
 
 
 @rank_zero_only
-def _claim(folder: Path, config: RunConfig, data: PackedFrames, command: str) -> None:
+def _claim(folder: Path, config: RunConfig, data: PackedFrames, command: str, start: Path | None) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty; name a new folder, or go on with --resume")
     save_config(folder, config, command)
     save_data(folder, data)
+    if start is not None:
+        save_origin(folder, start)
 
 
 def _checkpoint_to_resume(folder: Path, config: RunConfig, data: PackedFrames) -> Path:

@@ -37,14 +37,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class FrameScores:
-    """Per scored frame: log-likelihood and the sequence it is of; where log Z is annealed, its standard error and the
-    share of chains that count.
+    """Per scored frame: log-likelihood and the sequence it is of; where log Z is annealed, its standard error, the
+    share of chains that count, and the marginals (frames, visible) of what was predicted.
     """
 
     log_likelihood: Tensor
     sequence: Tensor
     standard_error: Tensor | None = None
     effective_share: Tensor | None = None
+    marginals: Tensor | None = None
 
     def summary(self, kind: str, *, resamples: int = RESAMPLES, seed: int = 0) -> Likelihood:
         """The mean with its bootstrap interval by sequence."""

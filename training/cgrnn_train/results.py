@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import SPLITS
+from cgrnn_train.origin import read_command, read_origin
 from cgrnn_train.published import NAMES
-from cgrnn_train.run import COMMAND, RECORD, WEIGHTS, RunError, read_config, read_record, trained_on, weights_digest
+from cgrnn_train.run import RECORD, WEIGHTS, RunError, read_config, read_record, trained_on, weights_digest
 from cgrnn_train.scores import FOLDER, Scores, read_scores
 
 MODES = ("D", "S", "full")
@@ -18,19 +19,19 @@ MODES = ("D", "S", "full")
 
 @dataclass(frozen=True, slots=True)
 class FitRecord:
-    """What the end of training wrote into fit.json.
+    """What the end of training wrote into fit.json, and the stages before (`cgrnn_train.origin`).
 
     Attributes:
         parameters: how many numbers were trained.
-        training_seconds: that it took.
-        epochs: passes over the training split.
+        training_seconds: that all stages took; None if one of them was not finished.
+        epochs: passes over the training split in each stage; None for one that was not finished.
         device: what it ran on, in words.
         validation_log_likelihood: of the weights that were kept; None if there was none.
     """
 
     parameters: int
-    training_seconds: float
-    epochs: int
+    training_seconds: float | None
+    epochs: tuple[int | None, ...]
     device: str
     validation_log_likelihood: float | None
 
@@ -74,6 +75,7 @@ def read_result(run: Path, split: str) -> Result:
     if not (run / WEIGHTS).is_file() and read_record(run) is None:  # a finished run's record needs no weights
         raise RunError(f"{run} is unfinished: no {WEIGHTS} in it yet; go on with 'cgrnn-train fit --resume'")
     scores = _scores(run, split, config.system)
+    commands = [*(stage.command for stage in read_origin(run)), read_command(run), scores and scores.command]
     return Result(
         run_name(run),
         config.system,
@@ -84,7 +86,7 @@ def read_result(run: Path, split: str) -> Result:
         scores,
         _fit_record(run),
         config.fit.transpose,
-        tuple(without_machine_paths(command) for command in (_command(run), scores and scores.command) if command),
+        tuple(without_machine_paths(command) for command in commands if command),
     )
 
 
@@ -150,25 +152,19 @@ def _source(run: Path, system: str) -> str | None:
     return str(source) if source else None
 
 
-def _command(run: Path) -> str | None:
-    try:
-        return (run / COMMAND).read_text(encoding="utf-8").strip() or None
-    except FileNotFoundError:
-        return None
-    except (UnicodeDecodeError, OSError) as error:
-        raise RunError(f"{run / COMMAND} is not readable ({error}); delete it") from None
-
-
 def _fit_record(run: Path) -> FitRecord | None:
     values = read_record(run)
     if values is None:
         return None
+    stages = read_origin(run)
     try:
+        seconds = [*(stage.training_seconds for stage in stages), float(values["training_seconds"])]
+        known = [one for one in seconds if one is not None]
         validation = values.get("validation_log_likelihood")
         return FitRecord(
             int(values["parameters"]),
-            float(values["training_seconds"]),
-            int(values["epochs"]),
+            sum(known) if len(known) == len(seconds) else None,
+            (*(stage.epochs for stage in stages), int(values["epochs"])),
             re.sub(r"\s+", " ", str(values["device"])),
             None if validation is None else float(validation),
         )

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from cgrnn_train.models.energy import PREDICTION_CHAINS, PREDICTION_SWEEPS
 from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published, Sign
-from cgrnn_train.results import Result, read_result, run_name
+from cgrnn_train.results import FitRecord, Result, read_result, run_name
 from cgrnn_train.run import RunError
 from cgrnn_train.scores import (
     LARGEST_CHANGE,
@@ -36,8 +35,7 @@ sign says on which side it errs: `=` is exact, `≥` a lower bound, `≈` an est
 signs are not strictly comparable, so none is in bold. ACC is frame accuracy TP / (TP + FP + FN) in percent:
 *prediction* from the frames before, *reconstruction* after having seen the frame itself; *per frame* is the mean over
 frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). Systems with an RBM predict by the
-marginals of {PREDICTION_CHAINS} Gibbs chains of {PREDICTION_SWEEPS} sweeps a frame; where these do not mix (the better
-the model, the less) the figure is below what the model knows. In parentheses and in the column
+marginals of the annealed chains behind their LL, weighted as AIS weights them. In parentheses and in the column
 "95 %" stand bootstrap intervals by sequence. An AIS figure *stands* if on some frames reverse AIS (from 1,000 Gibbs
 sweeps: a heuristic start) is within {LARGEST_GAP} nat of it, ten times the temperatures change it by less than
 {LARGEST_CHANGE}, and more than {100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames
@@ -137,11 +135,7 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
 
 def _row(result: Result, frames: int, split: str) -> list[str]:
     fit, scores = result.fit, result.scores
-    transposed = f", transposed by ±{result.transpose}" if result.transpose else ""
-    training = (
-        f"{duration(fit.training_seconds)}, {fit.epochs} epochs{transposed}, {fit.device}" if fit else "unfinished"
-    )
-    last = [f"{fit.parameters:,}" if fit else NONE, training]
+    last = [f"{fit.parameters:,}", _training(fit, result.transpose)] if fit else [NONE, "unfinished"]
     if scores is None:
         missing = f"not scored: run `cgrnn-train evaluate {result.run}{_split_option(split)}`"
         return [result.title, f"`{result.run}`", missing, *[NONE] * 6, *last]
@@ -230,6 +224,13 @@ def compared(ours: float, theirs: float) -> str:
     if distance == "0.00":
         return "equal to"
     return f"{distance} nat {'better' if ours > theirs else 'worse'} than"
+
+
+def _training(fit: FitRecord, transpose: int) -> str:
+    took = "unknown time" if fit.training_seconds is None else duration(fit.training_seconds)
+    epochs = " + ".join("?" if stage is None else str(stage) for stage in fit.epochs)
+    transposed = f", transposed by ±{transpose}" if transpose else ""
+    return f"{took}, {epochs} epochs{transposed}, {fit.device}"
 
 
 def duration(seconds: float) -> str:

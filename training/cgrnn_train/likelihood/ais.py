@@ -5,6 +5,9 @@ at exact samples of its base.
 
 E[Ẑ] = Z, therefore E[log Ẑ] ≤ log Z, and a likelihood −F − log Ẑ is **over-estimated** by about half the variance of
 log Ẑ: print the number of temperatures, the effective sample size and the change at more temperatures beside it.
+
+The chains' ends, weighted, are samples of the model: they give its marginals too, where Gibbs chains of the same length
+do not mix.
 """
 
 from __future__ import annotations
@@ -19,8 +22,12 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.likelihood.chunks import in_chunks
-from cgrnn_train.likelihood.path import AnnealingPath
-from cgrnn_train.models.energy import Head
+from cgrnn_train.likelihood.path import Annealed, AnnealingPath
+from cgrnn_train.likelihood.sweep import pitch_probabilities
+from cgrnn_train.models.head import Head
+
+MARGINAL_SWEEPS = 10
+"""Of Gibbs after the path, over which `annealed_marginals` takes the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,36 @@ class LogPartition:
     log_z: Tensor
     standard_error: Tensor
     effective_sample_size: Tensor
+
+
+@torch.no_grad()
+def ais(
+    head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, temperatures: int, chains: int
+) -> tuple[LogPartition, Annealed]:
+    """Anneal chains of all frames together: log Z, and where the chains end.
+
+    Args:
+        head: the RBM.
+        visible_bias: b̃_v, (frames, visible).
+        hidden_bias: b̃_h, (frames, hidden).
+        temperatures: inverse temperatures on the path, evenly spaced.
+        chains: independent chains a frame.
+    """
+    path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)
+    annealed = path.ascend(path.draw_base(chains))
+    return summarise(path.log_base_partition + annealed.gain), annealed
+
+
+@torch.no_grad()
+def annealed_marginals(head: Head, visible_bias: Tensor, hidden_bias: Tensor, annealed: Annealed) -> Tensor:
+    """p(vⱼ = 1 | u) of each frame, (frames, visible), from what `ais` returned for the same arguments.
+
+    The weighted mean over chains of p(v | hidden units) in a few sweeps at β = 1, which leave the distribution of
+    weighted chains as it is: consistent, and biased as every self-normalised estimate is.
+    """
+    probability = pitch_probabilities(head, annealed.frames, visible_bias, hidden_bias, MARGINAL_SWEEPS)
+    weights = torch.softmax(annealed.gain, dim=0).to(probability.dtype)  # (chains, frames)
+    return (weights[..., None] * probability).sum(0)
 
 
 def ais_log_partition(
@@ -70,13 +107,11 @@ def ais_log_partition(
     """
 
     def estimate(rows: slice) -> dict[str, Tensor]:
-        path = AnnealingPath(head, visible_bias[rows], hidden_bias[rows], temperatures)
-        found = summarise(path.log_base_partition + path.ascend(path.draw_base(chains)))
+        found, _ = ais(head, visible_bias[rows], hidden_bias[rows], temperatures=temperatures, chains=chains)
         return {field: getattr(found, field) for field in LogPartition.__dataclass_fields__}
 
     settings = {"estimator": "ais", "temperatures": temperatures, "chains": chains, **(key or {})}
-    with torch.no_grad():
-        parts = in_chunks(len(visible_bias), chunk, estimate, seed=seed, store=store, key=settings, progress=progress)
+    parts = in_chunks(len(visible_bias), chunk, estimate, seed=seed, store=store, key=settings, progress=progress)
     return LogPartition(**parts)
 
 

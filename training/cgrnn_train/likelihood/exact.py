@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cgrnn_train.models.energy import Head, free_energy
+from cgrnn_train.models.head import Head, free_energy
 
 MAX_VISIBLE = 20
 

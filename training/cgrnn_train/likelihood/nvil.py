@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgrnn_train.models.energy import Head, free_energy
+from cgrnn_train.models.head import Head, free_energy
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cgrnn_train.models.energy import EnergySystem, Head, free_energy
+from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.resampling import systematic_ancestors
 
 LogZ = Callable[[Head, Tensor, Tensor], Tensor]

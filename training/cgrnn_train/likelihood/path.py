@@ -10,13 +10,26 @@ it, the estimates err. Gains are summed in float64.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cgrnn_train.likelihood.sweep import Sweeper, tiles
-from cgrnn_train.models.energy import Head
+from cgrnn_train.models.head import Head
+
+
+class Annealed(NamedTuple):
+    """Chains at the end of a path.
+
+    Attributes:
+        gain: the sum of the gains of each, (chains, frames) float64.
+        frames: where they are, (chains, frames, visible).
+    """
+
+    gain: Tensor
+    frames: Tensor
 
 
 class AnnealingPath:
@@ -47,28 +60,30 @@ class AnnealingPath:
         """Exact samples of p_0, (chains, frames, visible)."""
         return _draw(self.base.expand(chains, -1, -1))
 
-    def ascend(self, frames: Tensor) -> Tensor:
-        """Anneal ``frames`` (chains, frames, visible) from β = 0 to 1; the gains' sum, (chains, frames) float64.
+    def ascend(self, frames: Tensor) -> Annealed:
+        """Anneal ``frames`` (chains, frames, visible) from β = 0 to 1.
 
-        From exact samples of p_0, E[exp(sum)] = Z / Z_0.
+        From exact samples of p_0, E[exp(gain)] = Z / Z_0, and the ends weighted by exp(gain) are samples of p_1.
         """
         return self._anneal(frames, self.betas)
 
-    def descend(self, frames: Tensor) -> Tensor:
-        """Anneal ``frames`` (chains, frames, visible) from β = 1 to 0; the gains' sum, (chains, frames) float64.
+    def descend(self, frames: Tensor) -> Annealed:
+        """Anneal ``frames`` (chains, frames, visible) from β = 1 to 0.
 
-        From exact samples of p_1, E[exp(sum)] = Z_0 / Z.
+        From exact samples of p_1, E[exp(gain)] = Z_0 / Z.
         """
         return self._anneal(frames, self.betas[::-1])
 
     @torch.no_grad()
-    def _anneal(self, frames: Tensor, betas: list[float]) -> Tensor:
+    def _anneal(self, frames: Tensor, betas: list[float]) -> Annealed:
         chains, count, _ = frames.shape
-        gains = [self._anneal_tile(frames, rows, betas) for rows in tiles(chains, count, frames.device)]
-        return torch.cat(gains, dim=1) if gains else frames.new_zeros(chains, 0, dtype=torch.float64)
+        gain, ends = frames.new_zeros(chains, count, dtype=torch.float64), torch.empty_like(frames)
+        for rows in tiles(chains, count, frames.device):
+            gain[:, rows], ends[:, rows] = self._anneal_tile(frames[:, rows].contiguous(), rows, betas)
+        return Annealed(gain, ends)
 
-    def _anneal_tile(self, frames: Tensor, rows: slice, betas: list[float]) -> Tensor:
-        frame, base, tilt = frames[:, rows].contiguous(), self.base[rows], self.tilt[rows]
+    def _anneal_tile(self, frame: Tensor, rows: slice, betas: list[float]) -> Annealed:
+        base, tilt = self.base[rows], self.tilt[rows]
         sweeper = Sweeper(self.head, self.hidden_bias[rows], len(frame))
         gain = torch.zeros(frame.shape[:2], dtype=torch.float64, device=frame.device)
         for previous, beta in zip(betas[:-1], betas[1:], strict=True):
@@ -77,7 +92,7 @@ class AnnealingPath:
             gain += (beta - previous) * (frame * tilt).sum(-1)
             if beta != betas[-1]:
                 frame = sweeper.draw(base + beta * tilt)
-        return gain
+        return Annealed(gain, frame)
 
 
 def base_bias(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, chains: int = 16, sweeps: int = 20) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from cgrnn_train.likelihood.ais import summarise
 from cgrnn_train.likelihood.path import AnnealingPath
-from cgrnn_train.models.energy import Head, free_energy
+from cgrnn_train.models.head import Head, free_energy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +65,5 @@ def raise_log_probabilities(
     path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)  # its base knows nothing of the frames
     start = head.sweep(frames.expand(chains, -1, -1), visible_bias, hidden_bias)  # the transition at β = 1
     energy = free_energy(head.double(), frames.double(), visible_bias.double(), hidden_bias.double())
-    found = summarise((path.descend(start) - path.log_base_partition - energy).cpu())
+    found = summarise((path.descend(start).gain - path.log_base_partition - energy).cpu())
     return LogProbability(found.log_z, found.standard_error, found.effective_sample_size)

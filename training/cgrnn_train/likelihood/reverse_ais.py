@@ -20,7 +20,7 @@ from torch import Tensor
 from cgrnn_train.likelihood.ais import LogPartition, summarise
 from cgrnn_train.likelihood.path import AnnealingPath
 from cgrnn_train.likelihood.sweep import gibbs
-from cgrnn_train.models.energy import Head
+from cgrnn_train.models.head import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def sandwich(
         temperatures: steps on the path, evenly spaced.
     """
     path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)
-    forward = summarise((path.log_base_partition + path.ascend(path.draw_base(len(start)))).cpu())
+    forward = summarise((path.log_base_partition + path.ascend(path.draw_base(len(start))).gain).cpu())
     reverse = _reverse(path, start)
     return Sandwich(forward, reverse, reverse.log_z - forward.log_z)
 
@@ -105,5 +105,5 @@ def long_gibbs(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, chains:
 
 
 def _reverse(path: AnnealingPath, start: Tensor) -> LogPartition:
-    inverse = summarise((path.descend(start) - path.log_base_partition).cpu())  # log 1/Ẑ
+    inverse = summarise((path.descend(start).gain - path.log_base_partition).cpu())  # log 1/Ẑ
     return LogPartition(-inverse.log_z, inverse.standard_error, inverse.effective_sample_size)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cgrnn_train.models.cssrbm import UnitSlabs
-from cgrnn_train.models.energy import Head
+from cgrnn_train.models.head import Head
 from cgrnn_train.models.rbm import Spikes
 
 HALVINGS = 4
@@ -101,6 +101,11 @@ class Sweeper:
         pitch_logits.mul_(self._beta).add_(visible_bias)
         return _fill_uniform(self._frame).lt_(pitch_logits.sigmoid_())
 
+    @property
+    def pitch_probability(self) -> Tensor:
+        """p(v | hidden units) of the last draw, (chains, frames, visible), in a buffer that the next writes over."""
+        return self._pitch_logits
+
 
 @torch.no_grad()
 def gibbs(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor, sweeps: int) -> Tensor:
@@ -125,6 +130,20 @@ def gibbs(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor,
             frame = sweeper.draw(visible_bias[rows])
         ends[:, rows] = frame
     return ends
+
+
+@torch.no_grad()
+def pitch_probabilities(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor, sweeps: int) -> Tensor:
+    """The mean of p(v | hidden units) over ``sweeps`` as `gibbs` makes them of the same arguments: as ``frames``."""
+    total = torch.zeros_like(frames)
+    chains, count, _ = frames.shape
+    for rows in tiles(chains, count, frames.device):
+        sweeper, frame = Sweeper(head, hidden_bias[rows], chains), frames[:, rows]
+        for _ in range(sweeps):
+            sweeper.look(frame, 1.0)
+            frame = sweeper.draw(visible_bias[rows])
+            total[:, rows] += sweeper.pitch_probability
+    return total / sweeps
 
 
 def tiles(chains: int, frames: int, device: torch.device) -> list[slice]:

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgrnn_train.models.energy import Head
+from cgrnn_train.models.head import Head
 
 
 class Slabs(NamedTuple):

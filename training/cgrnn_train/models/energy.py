@@ -1,30 +1,22 @@
-"""Conditional RBMs over a frame, and the systems that hold one under a recurrent net.
-
-Whatever the hidden units are (spikes; spikes and slabs), a frame v of such an RBM has the free energy
-
-    F(v | u) = −b̃_vᵀ v − Σ softplus(ηᵢ(v)),        p(hᵢ = 1 | v, u) = σ(ηᵢ),
-
-and everything that estimates or samples needs of it is a `Head`: η of v, a draw of the hidden units, and v's logits
-given them.
-"""
+"""The systems that hold a conditional RBM, a `Head`, under a recurrent net."""
 
 from __future__ import annotations
 
-import dataclasses
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from abc import abstractmethod
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from cgrnn_train.likelihood.ais import ais, annealed_marginals
+from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.system import System
 
-PREDICTION_CHAINS, PREDICTION_SWEEPS, BURN_IN = 10, 50, 20
-"""Gibbs chains a frame behind `EnergySystem.predict`, their sweeps, and how many of those are not counted."""
+PREDICTION_TEMPERATURES, PREDICTION_CHAINS = 100, 16
+"""Of the annealing behind `EnergySystem.predict`."""
 
-Self = TypeVar("Self", bound="Head")
+FRAMES_TOGETHER = 256
+"""That `EnergySystem.predict` anneals: bounds its memory."""
 
 
 class Conditionals(NamedTuple):
@@ -32,77 +24,6 @@ class Conditionals(NamedTuple):
 
     visible_bias: Tensor
     hidden_bias: Tensor
-
-
-@dataclass(frozen=True)
-class Head(ABC):
-    """An RBM's parameters but for the biases that u modulates, in the form that sampling is cheapest in.
-
-    Attributes:
-        weight: (visible, hidden).
-    """
-
-    weight: Tensor
-
-    @abstractmethod
-    def spike_logits(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (y, η) of ``frame`` (..., visible) and ``hidden_bias`` (..., hidden); both (..., hidden).
-
-        y is what `draw_hidden` needs besides η.
-        """
-
-    @abstractmethod
-    def draw_hidden(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
-        """Draw what v sees of the hidden units, (..., hidden), given what `spike_logits` gave of v."""
-
-    @abstractmethod
-    def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
-        """The mean of `draw_hidden`, (..., hidden)."""
-
-    def pitch_logits(self, hidden: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """The logits of p(v | hidden), (..., visible); ``visible_bias`` as in `sweep`."""
-        return beta * (hidden @ self.weight.T) + visible_bias
-
-    def draw_frame(self, drive: Tensor, logits: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """The second half of `sweep`, from what `spike_logits` gave: draw the hidden units and then v."""
-        pitch_logits = self.pitch_logits(self.draw_hidden(drive, logits, beta), visible_bias, beta)
-        return (torch.rand_like(pitch_logits) < torch.sigmoid(pitch_logits)).to(drive.dtype)
-
-    def sweep(self, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """Draw the hidden units | v and then v | them: block Gibbs, the whole energy at inverse temperature ``beta``.
-
-        Args:
-            frame: v, (..., visible) of 0 and 1.
-            visible_bias: b̃_v already multiplied by ``beta`` (or the annealed bias of an AIS path), (..., visible).
-            hidden_bias: b̃_h, (..., hidden).
-            beta: the inverse temperature of everything but the visible bias.
-
-        Returns:
-            The next v, (..., visible).
-        """
-        return self.draw_frame(*self.spike_logits(frame, hidden_bias), visible_bias, beta)
-
-    def double(self: Self) -> Self:
-        """The same head in float64."""
-        return dataclasses.replace(
-            self, **{field.name: getattr(self, field.name).double() for field in dataclasses.fields(self)}
-        )
-
-
-def free_energy(head: Head, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-    """F(v | u) but for constants that cancel in every likelihood (`cssrbm.slab_constant`).
-
-    Args:
-        head: the RBM.
-        frame: v, (..., visible).
-        visible_bias: b̃_v, (..., visible).
-        hidden_bias: b̃_h, (..., hidden).
-
-    Returns:
-        (...).
-    """
-    _, logits = head.spike_logits(frame, hidden_bias)
-    return -(frame * visible_bias).sum(-1) - F.softplus(logits).sum(-1)
 
 
 class ConditionalRBM(Protocol):
@@ -168,9 +89,10 @@ class EnergySystem(System):
 
     @torch.no_grad()
     def predict(self, frames: Tensor) -> Tensor:
-        """See `System.predict`: marginals of p(v_n | u_(n−1)) by Gibbs chains that start at b̃_v and never see v_n."""
+        """See `System.predict`: the marginals of p(v_n | u_(n−1)) by annealed chains, which never see v_n."""
         head, conditionals = self.rbm.head(), self(frames)
-        return torch.cat([_marginals(head, *part) for part in _chunks(conditionals)], dim=1)
+        parts = zip(*(bias.flatten(0, 1).split(FRAMES_TOGETHER) for bias in conditionals), strict=True)
+        return torch.cat([_marginals(head, *part) for part in parts]).view_as(conditionals.visible_bias)
 
     @torch.no_grad()
     def reconstruct(self, frames: Tensor) -> Tensor:
@@ -201,19 +123,6 @@ class EnergySystem(System):
         return torch.stack(played)
 
 
-def _chunks(conditionals: Conditionals, frames: int = 1024) -> list[tuple[Tensor, Tensor]]:
-    """Cut (batch, time, …) along time, so that memory does not grow with the sequence."""
-    return list(zip(*(bias.split(frames, dim=1) for bias in conditionals), strict=True))
-
-
 def _marginals(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-    """Mean of p(v | hidden) over chains and sweeps, the shape of ``visible_bias``."""
-    start = torch.sigmoid(visible_bias).expand(PREDICTION_CHAINS, *visible_bias.shape)
-    frame, total = torch.bernoulli(start), torch.zeros_like(visible_bias)
-    for sweep in range(PREDICTION_SWEEPS):
-        hidden = head.draw_hidden(*head.spike_logits(frame, hidden_bias))
-        probability = torch.sigmoid(head.pitch_logits(hidden, visible_bias))
-        if sweep >= BURN_IN:
-            total += probability.mean(0)
-        frame = torch.bernoulli(probability)
-    return total / (PREDICTION_SWEEPS - BURN_IN)
+    _, chains = ais(head, visible_bias, hidden_bias, temperatures=PREDICTION_TEMPERATURES, chains=PREDICTION_CHAINS)
+    return annealed_marginals(head, visible_bias, hidden_bias, chains)

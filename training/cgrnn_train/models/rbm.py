@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cgrnn_train.models.energy import Head
+from cgrnn_train.models.head import Head
 
 
 @dataclass(frozen=True)
