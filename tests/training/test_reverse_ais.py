@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from cgrnn_train.likelihood.ais import ais_log_partition
+from cgrnn_train.likelihood.ais import ais, ais_log_partition
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
+from cgrnn_train.likelihood.path import Annealed
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
-from cgrnn_train.likelihood.reverse_ais import long_gibbs, reverse_ais_log_partition, sandwich
+from cgrnn_train.likelihood.reverse_ais import annealed_starts, reverse_ais_log_partition, sandwich
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import Head, free_energy
@@ -123,12 +124,24 @@ def test_the_errors_have_their_sides(trained):
     assert (lower - own).mean() < -2 * _error(lower - own)
 
 
-def test_long_gibbs_runs_stand_in_for_exact_samples(trained):
-    """Heuristic starts: on a model this small they have mixed, so that the bound agrees."""
+def test_the_ends_of_ais_stand_in_for_exact_samples(trained):
+    """Heuristic starts: on a model this small AIS of 100 temperatures ends in samples, so that the bound agrees."""
     torch.manual_seed(4)
-    start = long_gibbs(trained.head, *trained.biases, chains=CHAINS, sweeps=1000)
-    found = reverse_ais_log_partition(trained.head, *trained.biases, start=start, temperatures=300)
+    head, (visible_bias, hidden_bias) = trained.head, trained.biases
+    _, ends = ais(head, visible_bias, hidden_bias, temperatures=100, chains=CHAINS)
+    start = annealed_starts(head, visible_bias, hidden_bias, ends)
+    found = reverse_ais_log_partition(head, visible_bias, hidden_bias, start=start, temperatures=300)
     assert (found.log_z - trained.log_z).abs().mean() < 0.05  # 300 temperatures; the starts' own noise
+
+
+def test_a_chain_without_weight_starts_nothing(trained):
+    frames = trained.samples
+    gain = torch.full(frames.shape[:2], -1000.0, dtype=torch.float64)
+    gain[3] = 0
+    starts = annealed_starts(trained.head, *trained.biases, annealed=Annealed(gain, frames), sweeps=0)
+    assert torch.equal(starts, frames[3].expand_as(frames))
+    moved = annealed_starts(trained.head, *trained.biases, annealed=Annealed(gain, frames), sweeps=2)
+    assert not torch.equal(moved, starts)
 
 
 def _error(values: Tensor) -> Tensor:

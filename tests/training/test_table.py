@@ -64,7 +64,7 @@ def make_scored(
         data="the set's",
         log_likelihood=likelihood(value, kind),
         trained_bound=likelihood(value - 0.5, ELBO) if kind == BOUND else None,
-        check=Check(200, value, value - 0.012, value - 0.003, value - 0.02) if kind == AIS else None,
+        check=Check(200, value, value - 0.012, value - 0.003, value - 0.02, 0.004, "samples") if kind == AIS else None,
         prediction=accuracy(0.25),
         reconstruction=accuracy(0.85) if has_latent else None,
         command=f"cgrnn-train evaluate {folder} --chains 64",

@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from cgrnn_train.annealed import Biases, anneal
+from cgrnn_train.annealed import Biases
 from cgrnn_train.frame_scores import Settings
+from cgrnn_train.likelihood.ais import ais
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
-from cgrnn_train.likelihood.reverse_ais import long_gibbs, sandwich
+from cgrnn_train.likelihood.reverse_ais import annealed_starts, sandwich
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import free_energy
 from cgrnn_train.scores import Check
 
-START_SWEEPS = 1000
-"""Of Gibbs before the reverse chains start: a heuristic, for the promise of reverse AIS holds for exact samples."""
+REVERSE_START = "the ends of AIS with ten times the temperatures"
+"""A heuristic, for the promise of reverse AIS holds for exact samples."""
 
 
 @torch.no_grad()
@@ -54,12 +54,12 @@ def check_annealing(
     pick = torch.randperm(len(owner), generator=generator)[:frames].sort().values
     owner, places = owner[pick], places[pick]
     head, biases = model.rbm.head(), Biases(model, pieces, settings.seed)
-    longer = dataclasses.replace(settings, temperatures=10 * settings.temperatures)
 
     def estimate(part: slice) -> dict[str, Tensor]:
         shown, visible_bias, hidden_bias = biases.of(owner[part], places[part])
         conditionals = visible_bias, hidden_bias
-        start = long_gibbs(head, *conditionals, chains=settings.chains, sweeps=START_SWEEPS)
+        longer, ends = ais(head, *conditionals, temperatures=10 * settings.temperatures, chains=settings.chains)
+        start = annealed_starts(head, *conditionals, annealed=ends)
         both = sandwich(head, *conditionals, start=start, temperatures=settings.temperatures)
         by_raise = raise_log_probabilities(
             head, shown, *conditionals, temperatures=settings.temperatures, chains=settings.chains
@@ -68,8 +68,9 @@ def check_annealing(
         return {
             "log_likelihood": -energy - both.forward.log_z,
             "reverse_log_likelihood": -energy - both.reverse.log_z,
-            "more_temperatures_log_likelihood": -energy - anneal(head, *conditionals, longer).log_z,
+            "more_temperatures_log_likelihood": -energy - longer.log_z.cpu(),
             "raise_log_likelihood": by_raise.log_probability,
+            "variance": both.forward.standard_error.square(),
         }
 
     found = in_chunks(
@@ -83,8 +84,14 @@ def check_annealing(
             "frames": frames,
             "temperatures": settings.temperatures,
             "chains": settings.chains,
-            "start_sweeps": START_SWEEPS,
+            "reverse_start": REVERSE_START,
         },
         progress=progress,
     )
-    return Check(len(pick), **{name: float(values.mean()) for name, values in found.items()})
+    variance = found.pop("variance")
+    return Check(
+        len(pick),
+        **{name: float(values.mean()) for name, values in found.items()},
+        standard_error=float(variance.sum().sqrt()) / len(pick),
+        reverse_start=REVERSE_START,
+    )

@@ -55,10 +55,12 @@ class Check:
         frames: how many, a random choice.
         log_likelihood: by AIS with the settings of the figure: errs high.
         reverse_log_likelihood: by reverse AIS with as many temperatures: errs low if its starts are samples of the
-            model; they are the ends of long Gibbs runs, a heuristic.
+            model.
         more_temperatures_log_likelihood: by AIS with ten times the temperatures.
         raise_log_likelihood: by RAISE with as many temperatures: errs low on the model's own frames, and on others may
             err high where temperatures are few.
+        standard_error: of ``log_likelihood``, from the chains' chance; None in records older than it.
+        reverse_start: where reverse AIS starts, a heuristic.
     """
 
     frames: int
@@ -66,6 +68,8 @@ class Check:
     reverse_log_likelihood: float
     more_temperatures_log_likelihood: float
     raise_log_likelihood: float
+    standard_error: float | None = None
+    reverse_start: str = "1,000 Gibbs sweeps from the base"
 
     @property
     def gap(self) -> float:
@@ -161,7 +165,7 @@ def read_scores(run: Path, split: str) -> Scores:
 def _read(kind: Any, value: Any) -> Any:
     """``value``, parsed JSON, as ``kind``: a dataclass, a tuple of numbers, a number, a text or None.
 
-    Raises TypeError on anything else, KeyError on a missing key.
+    Raises TypeError on anything else, KeyError on a missing key that has no default.
     """
     if get_origin(kind) is UnionType:
         return None if value is None else _read(get_args(kind)[0], value)
@@ -169,7 +173,9 @@ def _read(kind: Any, value: Any) -> Any:
         hints = get_type_hints(kind)
         if not isinstance(value, dict) or value.keys() - hints.keys():
             raise TypeError(f"found {value!r}; expected the keys {', '.join(hints)}")
-        return cast(Any, kind)(**{name: _read(hint, value[name]) for name, hint in hints.items()})
+        older = {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+        wanted = hints.keys() - (older - value.keys())
+        return cast(Any, kind)(**{name: _read(hints[name], value[name]) for name in wanted})
     if get_origin(kind) is tuple:
         if not isinstance(value, list) or len(value) != len(get_args(kind)):
             raise TypeError(f"found {value!r}; expected {len(get_args(kind))} numbers")

@@ -36,8 +36,8 @@ signs are not strictly comparable, so none is in bold. ACC is frame accuracy TP 
 *prediction* from the frames before, *reconstruction* after having seen the frame itself; *per frame* is the mean over
 frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). Systems with an RBM predict by the
 marginals of the annealed chains behind their LL, weighted as AIS weights them. In parentheses and in the column
-"95 %" stand bootstrap intervals by sequence. An AIS figure *stands* if on some frames reverse AIS (from 1,000 Gibbs
-sweeps: a heuristic start) is within {LARGEST_GAP} nat of it, ten times the temperatures change it by less than
+"95 %" stand bootstrap intervals by sequence. An AIS figure *stands* if on some frames reverse AIS (its start, which the
+row names, is a heuristic) is within {LARGEST_GAP} nat of it, ten times the temperatures change it by less than
 {LARGEST_CHANGE}, and more than {100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames
 and may err either way on others. *Transposed by ±N*: in training each sequence was, at random, by up to N semitones."""
 
@@ -161,9 +161,10 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
 def _check(check: Check, likelihood: Likelihood) -> str:
     stands = check.stands(likelihood.effective_sample_size or 0.0)
     below = check.raise_log_likelihood - check.log_likelihood
+    chance = "" if check.standard_error is None else f" (by chance ±{check.standard_error:.3f})"
     return (
-        f"on {check.frames:,} frames reverse AIS {-check.gap:+.3f}, 10 times the temperatures {check.change:+.3f}, "
-        f"RAISE {below:+.3f}: {'stands' if stands else 'does not stand'}"
+        f"on {check.frames:,} frames{chance} reverse AIS from {check.reverse_start} {-check.gap:+.3f}, "
+        f"10 times the temperatures {check.change:+.3f}, RAISE {below:+.3f}: {'stands' if stands else 'does not stand'}"
     ).replace("-", "−")
 
 

@@ -6,8 +6,9 @@ E[w] = Z_0 / Z. So 1/Z is estimated without bias by the mean over chains, and lo
     log Ẑ = log Z_0 − log mean w,      E[log Ẑ] ≥ log Z:      the likelihood −F − log Ẑ is **under-estimated**.
 
 With AIS, which errs the other way, the truth is sandwiched. **The promise holds for exact starts only**: samples by
-enumeration, or data that the model itself generated. `long_gibbs` makes starts by long Gibbs runs; they are a
-heuristic, for a chain that has missed a mode gives a bound that may be on the wrong side, and are to be said to be.
+enumeration, or data that the model itself generated. `annealed_starts` makes them of the weighted ends of AIS chains;
+they are a heuristic, for chains that all missed a mode give a bound that may be on the wrong side, and are to be said
+to be. (Gibbs runs from the base are a worse one: in sharp models they do not mix in thousands of sweeps.)
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.likelihood.ais import LogPartition, summarise
-from cgrnn_train.likelihood.path import AnnealingPath
+from cgrnn_train.likelihood.path import Annealed, AnnealingPath
 from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.models.head import Head
+from cgrnn_train.models.resampling import systematic_ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +89,25 @@ def sandwich(
 
 
 @torch.no_grad()
-def long_gibbs(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, chains: int, sweeps: int = 10_000) -> Tensor:
-    """Starts by ``sweeps`` of Gibbs from samples of the path's base, (chains, frames, visible): a heuristic.
+def annealed_starts(
+    head: Head, visible_bias: Tensor, hidden_bias: Tensor, annealed: Annealed, *, sweeps: int = 100
+) -> Tensor:
+    """Starts from the ends of AIS chains, drawn again by their weights and then moved by Gibbs: a heuristic.
 
-    The base is near the model. From coin flips some chains of a trained model were still in frames of ten notes and
-    more after 4,000 sweeps, where chains from silence or from the base do not go: starts that say nothing of log Z.
+    They are samples of the model in the limit of many temperatures.
 
     Args:
         head: the RBM.
         visible_bias: b̃_v, (frames, visible).
         hidden_bias: b̃_h, (frames, hidden).
-        chains: chains a frame.
-        sweeps: block Gibbs sweeps of each.
+        annealed: what `ais.ais` returned for these, with more temperatures than the reverse chains are to have.
+        sweeps: block Gibbs sweeps of each, which part chains that were drawn twice.
+
+    Returns:
+        As many as there are chains, (chains, frames, visible).
     """
-    start = AnnealingPath(head, visible_bias, hidden_bias, 1).draw_base(chains)
+    ancestors = systematic_ancestors(annealed.gain.T).T  # (chains, frames)
+    start = annealed.frames.gather(0, ancestors[..., None].expand_as(annealed.frames))
     return gibbs(head, start, visible_bias, hidden_bias, sweeps)
 
 
