@@ -1,8 +1,8 @@
 """Whole performances into a JACK port that another process opened.
 
 JACK's dummy server now and then loses or doubles a message by itself. So each test that counts messages sends known
-ones of its own beside them, and a run in which those did not all arrive once is run again. (At 200 a second on a busy
-machine half of the runs lose one, at 50 hardly any.)
+ones of its own beside them, and a run in which those did not all arrive once is run again; or it wants one run of some
+in which all arrived. (At 200 a second on a busy machine half of the runs lose one, at 50 hardly any.)
 """
 
 import itertools
@@ -134,14 +134,19 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 
 
 def test_notes_arrive_on_the_grid(ear: Any, start: Any) -> None:
-    code, out, err = finish(start("--port", "daw track", "--seed", 3, "--duration", 4, "--json"))
-    summary = json.loads(out)
-    assert code == 0
-    assert "seed 3" in err
-    assert (summary["port"], summary["frames"] + summary["dropped"]) == ("daw:track", 16)
-    # At the send; what the server and this process add is not the instrument's. Later than half a frame is never sent.
-    assert 0 <= summary["lateness_ms"]["p50"] < 125
-    assert abs(len(ear.of_kind(NOTE_ON)) - summary["notes"]) <= 1  # the server may lose or double one
+    for _ in range(TRIES):
+        ear.messages.clear()
+        code, out, err = finish(start("--port", "daw track", "--seed", 3, "--duration", 4, "--json"))
+        summary = json.loads(out)
+        assert code == 0
+        assert "seed 3" in err
+        assert (summary["port"], summary["frames"] + summary["dropped"]) == ("daw:track", 16)
+        # At the send: what the server and this process add is not the instrument's. Half a frame late is never sent.
+        assert 0 <= summary["lateness_ms"]["p50"] < 125
+        if len(ear.of_kind(NOTE_ON)) == summary["notes"]:
+            break
+    # In one run of these; in the others the server may have lost a period, and with it a whole chord.
+    assert len(ear.of_kind(NOTE_ON)) == summary["notes"]
     assert ear.of_kind(CONTROL)[-2:] == [64, 123]
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from cgrnn_train.accuracy import frame_accuracy
+from cgrnn_train.check import check_annealing
 from cgrnn_train.config import RunConfig
 from cgrnn_train.data.sequences import sequences
 from cgrnn_train.evaluate import ESTIMATES, evaluate_run
@@ -87,6 +88,22 @@ def test_a_check_shows_on_which_side_too_few_temperatures_err(data, tmp_path):
     assert check.gap > 0.2
     assert not check.stands(0.9)
     assert not dataclasses.replace(check, reverse_log_likelihood=check.log_likelihood).stands(0.9)
+
+
+def test_a_check_knows_what_is_chance_in_it(data):
+    """All frames, twelve seeds: the figure varies as its standard error says."""
+    torch.manual_seed(1)
+    model = build("rnn-rbm", MODELS["rnn-rbm"]).eval()
+    assert isinstance(model, RNNRBM)
+    with torch.no_grad():
+        model.rbm.weight.normal_(std=0.3)
+    pieces = sequences(data, "test")
+    checks = [
+        check_annealing(model, pieces, Settings(temperatures=20, chains=8, seed=seed), 10_000) for seed in range(12)
+    ]
+    spread = torch.tensor([check.log_likelihood for check in checks], dtype=torch.double).std().item()
+    stated = sum(check.standard_error or 0 for check in checks) / len(checks)
+    assert 0.5 < spread / stated < 2  # of twelve, a standard deviation is known to a fifth
 
 
 def test_an_rbm_s_prediction_is_that_of_its_annealed_chains(data, tmp_path):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cgrnn_train.frame_scores import FrameScores, Job, Settings
-from cgrnn_train.likelihood.ais import MARGINAL_SWEEPS, LogPartition, ais, ais_log_partition, annealed_marginals
+from cgrnn_train.frame_scores import FrameScores, Job
+from cgrnn_train.likelihood.ais import MARGINAL_SWEEPS, ais, ais_log_partition, annealed_marginals
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.particle import particle_log_likelihood
 from cgrnn_train.models.energy import EnergySystem
@@ -56,7 +56,15 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
     device, settings = next(model.parameters()).device, job.settings
 
     def log_partition(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-        return anneal(head, visible_bias, hidden_bias, settings).log_z
+        return ais_log_partition(
+            head,
+            visible_bias,
+            hidden_bias,
+            temperatures=settings.temperatures,
+            chains=settings.chains,
+            chunk=settings.chunk,
+            seed=int(torch.randint(2**62, ())),
+        ).log_z
 
     def estimate(group: Sequence[int]) -> Tensor:
         (index,) = group
@@ -72,19 +80,6 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
         particles=settings.samples,
     )
     return FrameScores(values, job.owner)
-
-
-def anneal(head: Head, visible_bias: Tensor, hidden_bias: Tensor, settings: Settings) -> LogPartition:
-    """AIS with ``settings``, its seed drawn from PyTorch's generator, as it stands within a chunk."""
-    return ais_log_partition(
-        head,
-        visible_bias,
-        hidden_bias,
-        temperatures=settings.temperatures,
-        chains=settings.chains,
-        chunk=settings.chunk,
-        seed=int(torch.randint(2**62, ())),
-    )
 
 
 class Biases:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.path import Annealed, AnnealingPath
-from cgrnn_train.likelihood.sweep import pitch_probabilities
+from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.models.head import Head
 
 MARGINAL_SWEEPS = 10
@@ -32,7 +32,7 @@ MARGINAL_SWEEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class LogPartition:
-    """An estimate of log Z per frame, without the constants that `energy.free_energy` leaves out.
+    """An estimate of log Z per frame, without the constants that `head.free_energy` leaves out.
 
     Attributes:
         log_z: (frames,) float64.
@@ -70,9 +70,10 @@ def annealed_marginals(head: Head, visible_bias: Tensor, hidden_bias: Tensor, an
     The weighted mean over chains of p(v | hidden units) in a few sweeps at β = 1, which leave the distribution of
     weighted chains as it is: consistent, and biased as every self-normalised estimate is.
     """
-    probability = pitch_probabilities(head, annealed.frames, visible_bias, hidden_bias, MARGINAL_SWEEPS)
-    weights = torch.softmax(annealed.gain, dim=0).to(probability.dtype)  # (chains, frames)
-    return (weights[..., None] * probability).sum(0)
+    total = torch.zeros_like(annealed.frames)
+    gibbs(head, annealed.frames, visible_bias, hidden_bias, MARGINAL_SWEEPS, probability_sum=total)
+    weights = torch.softmax(annealed.gain, dim=0).to(total.dtype)  # (chains, frames)
+    return (weights[..., None] * total).sum(0) / MARGINAL_SWEEPS
 
 
 def ais_log_partition(

@@ -32,7 +32,7 @@ def exact_log_probabilities(head: Head, visible_bias: Tensor, hidden_bias: Tenso
 
 
 def exact_log_partition(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-    """log Z(u) without the constants that `energy.free_energy` leaves out, (frames,) float64.
+    """log Z(u) without the constants that `head.free_energy` leaves out, (frames,) float64.
 
     Args:
         head: the RBM.

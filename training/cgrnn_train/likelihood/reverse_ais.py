@@ -8,7 +8,7 @@ E[w] = Z_0 / Z. So 1/Z is estimated without bias by the mean over chains, and lo
 With AIS, which errs the other way, the truth is sandwiched. **The promise holds for exact starts only**: samples by
 enumeration, or data that the model itself generated. `annealed_starts` makes them of the weighted ends of AIS chains;
 they are a heuristic, for chains that all missed a mode give a bound that may be on the wrong side, and are to be said
-to be. (Gibbs runs from the base are a worse one: in sharp models they do not mix in thousands of sweeps.)
+to be. (Gibbs runs from the base are a worse one: in sharp models a thousand sweeps do not mix.)
 """
 
 from __future__ import annotations

@@ -108,7 +108,15 @@ class Sweeper:
 
 
 @torch.no_grad()
-def gibbs(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor, sweeps: int) -> Tensor:
+def gibbs(
+    head: Head,
+    frames: Tensor,
+    visible_bias: Tensor,
+    hidden_bias: Tensor,
+    sweeps: int,
+    *,
+    probability_sum: Tensor | None = None,
+) -> Tensor:
     """``sweeps`` of block Gibbs from each frame; no gradient.
 
     Args:
@@ -117,6 +125,7 @@ def gibbs(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor,
         visible_bias: b̃_v, (frames, visible).
         hidden_bias: b̃_h, (frames, hidden).
         sweeps: how many; none returns a copy.
+        probability_sum: where p(v | hidden units) of every sweep is added, the shape of ``frames``.
 
     Returns:
         v where they end, (chains, frames, visible).
@@ -128,22 +137,10 @@ def gibbs(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor,
         for _ in range(sweeps):
             sweeper.look(frame, 1.0)
             frame = sweeper.draw(visible_bias[rows])
+            if probability_sum is not None:
+                probability_sum[:, rows] += sweeper.pitch_probability
         ends[:, rows] = frame
     return ends
-
-
-@torch.no_grad()
-def pitch_probabilities(head: Head, frames: Tensor, visible_bias: Tensor, hidden_bias: Tensor, sweeps: int) -> Tensor:
-    """The mean of p(v | hidden units) over ``sweeps`` as `gibbs` makes them of the same arguments: as ``frames``."""
-    total = torch.zeros_like(frames)
-    chains, count, _ = frames.shape
-    for rows in tiles(chains, count, frames.device):
-        sweeper, frame = Sweeper(head, hidden_bias[rows], chains), frames[:, rows]
-        for _ in range(sweeps):
-            sweeper.look(frame, 1.0)
-            frame = sweeper.draw(visible_bias[rows])
-            total[:, rows] += sweeper.pitch_probability
-    return total / sweeps
 
 
 def tiles(chains: int, frames: int, device: torch.device) -> list[slice]:

@@ -156,7 +156,7 @@ class BinaryCSSRBM(nn.Module):
 
 
 def slab_constant(slabs: Slabs) -> Tensor:
-    """½ Σ log(2π/αᵢ): what `cgrnn_train.models.energy.free_energy` leaves out."""
+    """½ Σ log(2π/αᵢ): what `cgrnn_train.models.head.free_energy` leaves out."""
     return 0.5 * torch.log(2 * torch.pi / slabs.precision).sum()
 
 
