@@ -134,7 +134,7 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 
 
 def test_notes_arrive_on_the_grid(ear: Any, start: Any) -> None:
-    for _ in range(TRIES):
+    def play() -> int:
         ear.messages.clear()
         code, out, err = finish(start("--port", "daw track", "--seed", 3, "--duration", 4, "--json"))
         summary = json.loads(out)
@@ -143,10 +143,10 @@ def test_notes_arrive_on_the_grid(ear: Any, start: Any) -> None:
         assert (summary["port"], summary["frames"] + summary["dropped"]) == ("daw:track", 16)
         # At the send: what the server and this process add is not the instrument's. Half a frame late is never sent.
         assert 0 <= summary["lateness_ms"]["p50"] < 125
-        if len(ear.of_kind(NOTE_ON)) == summary["notes"]:
-            break
-    # In one run of these; in the others the server may have lost a period, and with it a whole chord.
-    assert len(ear.of_kind(NOTE_ON)) == summary["notes"]
+        return summary["notes"]
+
+    # In a run the server may lose a period, and with it a whole chord.
+    assert any(play() == len(ear.of_kind(NOTE_ON)) for _ in range(TRIES))
     assert ear.of_kind(CONTROL)[-2:] == [64, 123]
 
 
