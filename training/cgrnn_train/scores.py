@@ -158,14 +158,14 @@ def read_scores(run: Path, split: str) -> Scores:
     path = run / FOLDER / f"{split}.json"
     try:
         return _read(Scores, json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is not a score of 'cgrnn-train evaluate' ({error!r}); score the run again") from None
 
 
 def _read(kind: Any, value: Any) -> Any:
     """``value``, parsed JSON, as ``kind``: a dataclass, a tuple of numbers, a number, a text or None.
 
-    Raises TypeError on anything else, KeyError on a missing key that has no default.
+    Raises TypeError on anything else, and on a missing key that has no default.
     """
     if get_origin(kind) is UnionType:
         return None if value is None else _read(get_args(kind)[0], value)
@@ -173,9 +173,7 @@ def _read(kind: Any, value: Any) -> Any:
         hints = get_type_hints(kind)
         if not isinstance(value, dict) or value.keys() - hints.keys():
             raise TypeError(f"found {value!r}; expected the keys {', '.join(hints)}")
-        older = {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
-        wanted = hints.keys() - (older - value.keys())
-        return cast(Any, kind)(**{name: _read(hints[name], value[name]) for name in wanted})
+        return cast(Any, kind)(**{name: _read(hints[name], part) for name, part in value.items()})
     if get_origin(kind) is tuple:
         if not isinstance(value, list) or len(value) != len(get_args(kind)):
             raise TypeError(f"found {value!r}; expected {len(get_args(kind))} numbers")
