@@ -103,6 +103,7 @@ def runs(tmp_path: Path) -> list[Path]:
         record_fit(make_scored(jsb / "cgrnn", JSB, -6.04, AIS, "cgrnn")),
         make_scored(jsb / "cgrnn-d", JSB, -6.5, AIS, "cgrnn", "D"),
         make_scored(jsb / "rnn-1", JSB, -8.125, EXACT, "rnn-1"),
+        make_scored(jsb / "rnn-rbm", JSB, -6.29, AIS, "rnn-rbm"),
         limited,
         unscored,
         make_run(tmp_path / "loose" / "vrnn", "vrnn"),
@@ -221,6 +222,16 @@ def test_a_run_that_began_from_others_shows_all_of_its_training(tmp_path):
     (last / ORIGIN).write_text('[{"command": 3}]', encoding="utf-8")
     with pytest.raises(RunError, match="origin.json is not what 'fit --from' writes"):
         write_table([last], tmp_path / "page.md")
+
+
+def test_a_comparison_says_when_its_figure_does_not_stand(tmp_path):
+    run = make_scored(tmp_path / "run", JSB, -6.0, AIS, "cgrnn")
+    scores = run / "scores" / "test.json"
+    found = json.loads(scores.read_text(encoding="utf-8"))
+    found["check"]["more_temperatures_log_likelihood"] = -6.1
+    scores.write_text(json.dumps(found), encoding="utf-8")
+    write_table([run], tmp_path / "page.md")
+    assert "≈ −6.00, which does not stand: 0.27 nat better" in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
 def test_a_pipe_does_not_break_a_row(tmp_path):
