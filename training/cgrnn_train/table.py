@@ -39,8 +39,8 @@ marginals of the annealed chains behind their LL, weighted as AIS weights them. 
 "95 %" stand bootstrap intervals by sequence; each row is one training run, and they say nothing of another seed. An AIS
 figure *stands* if on some frames reverse AIS (its start, which the row names, is a heuristic) is within {LARGEST_GAP}
 nat of it, ten times the temperatures change it by less than {LARGEST_CHANGE}, and more than
-{100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames and may err either way on others. *Transposed by ±N*: in
-training each sequence was, at random, by up to N semitones."""
+{100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames and may err either way on
+others. *Transposed by ±N*: in training each sequence was, at random, by up to N semitones."""
 
 PROTOCOLS = """\
 *Prediction* is what a system says of a frame from the frames before it, and *reconstruction* is what it says after it
