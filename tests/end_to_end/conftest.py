@@ -129,6 +129,25 @@ def jack() -> Iterator[str]:
         server.wait(10)
 
 
+@pytest.fixture
+def start(jack: str, bundle: Path, tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start `cgrnn-live` on the server with the tiny bundle, after a preamble of Python."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: object, preamble: str = "") -> "subprocess.Popen[str]":
+        line = [sys.executable, "-c", preamble + MAIN, "--model", str(bundle), "--api", "jack", *map(str, arguments)]
+        variables = {**os.environ, "JACK_DEFAULT_SERVER": jack}
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=variables)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
 class Ear:
     """A virtual MIDI input in this process, to `cgrnn-live` another program's: all that arrives, with its time."""
 

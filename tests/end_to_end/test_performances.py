@@ -7,10 +7,8 @@ in which all arrived. (At 200 a second on a busy machine half of the runs lose o
 
 import itertools
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +27,6 @@ NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 CONTROL_CHANNEL = 15
 TRIES = 4
 TICKS_A_SECOND = 960
-MAIN = "from cgrnn_live.cli import main; main()"
 
 CRASHING = """
 import cgrnn_live.engine
@@ -60,25 +57,6 @@ ports.Output = Signalled
 """
 
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
-
-
-@pytest.fixture
-def start(jack: str, bundle: Path, tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start `cgrnn-live` on the server with the tiny bundle, after a preamble of Python."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: object, preamble: str = "") -> "subprocess.Popen[str]":
-        line = [sys.executable, "-c", preamble + MAIN, "--model", str(bundle), "--api", "jack", *map(str, arguments)]
-        variables = {**os.environ, "JACK_DEFAULT_SERVER": jack}
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=variables)
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from cgrnn_train.results import read_result, run_name, without_machine_paths
 from cgrnn_train.run import RunError, save_config, save_data
 from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores, write_scores
 from cgrnn_train.systems import SYSTEMS
-from cgrnn_train.table import PROTOCOLS, compared, duration, sign, write_table
+from cgrnn_train.table import PROTOCOLS, write_table
+from cgrnn_train.words import compared, duration, sign
 
 GOLDEN = Path(__file__).with_name("results.golden.md")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published, Sign
+from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published
 from cgrnn_train.results import FitRecord, Result, read_result, run_name
 from cgrnn_train.run import RunError
 from cgrnn_train.scores import (
@@ -19,10 +19,10 @@ from cgrnn_train.scores import (
     SMALLEST_SHARE,
     Accuracy,
     Check,
-    Estimate,
     Likelihood,
     Scores,
 )
+from cgrnn_train.words import as_published, compared, duration, nats, percent, signed
 
 NONE = "–"
 PROTOCOL_NAMES = ("prediction", "reconstruction")
@@ -49,7 +49,7 @@ others, in one column. So its 87.88 (CGRNN, reconstruction) and 40.43 (RNN-I, pr
 cannot be compared; only figures within one of our two columns can."""
 
 
-FIGURE_TO_BEAT = """
+FIGURE_TO_BEAT = """\
 The *figure to beat* is the best exact one that was published for this set; the table above may hold a higher bound or
 estimate."""
 
@@ -133,7 +133,9 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
         yield _table(head, (line for row in TABLE_1 for line in _beside_paper(row, results)))
         yield PROTOCOLS
     if distances := [line for pair in _scored(results, "cgrnn") for line in _distances(*pair, title, results)]:
-        yield "\n".join([*distances, *([FIGURE_TO_BEAT] if title in TO_BEAT else [])])
+        yield "\n".join(distances)
+        if title in TO_BEAT:
+            yield FIGURE_TO_BEAT
     if made := [result for result in results if result.commands]:
         yield "How each was made:"
         yield "\n".join(f"- `{result.run}`: {'; '.join(map(_code, result.commands))}" for result in made)
@@ -149,7 +151,7 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
     low, high = likelihood.interval
     estimator = _estimator(likelihood)
     if scores.trained_bound:
-        estimator += f"; the bound that was trained: {_signed(scores.trained_bound)}"
+        estimator += f"; the bound that was trained: {signed(scores.trained_bound)}"
     if scores.check:
         estimator += f"; {_check(scores.check, likelihood)}"
     if result.is_foreign:
@@ -157,7 +159,7 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
     if scores.frames < frames:
         estimator += f"; {scores.frames:,} of the frames only"
     return [
-        *(result.title, f"`{result.run}`", _signed(likelihood), f"{_nats(low)} to {_nats(high)}", estimator),
+        *(result.title, f"`{result.run}`", signed(likelihood), f"{nats(low)} to {nats(high)}", estimator),
         *_accuracies(scores.prediction),
         *_accuracies(scores.reconstruction),
         *last,
@@ -181,15 +183,15 @@ def _stands(check: Check, likelihood: Likelihood) -> bool:
 def _beside(row: Published, title: str, results: list[Result]) -> Iterable[list[str]]:
     """One published row, once for each scored run of ours of the same system."""
     figure = row.log_likelihood[title]
-    text, kind = f"{row.sign} {_as_published(figure)}", row.kind
+    text, kind = f"{row.sign} {as_published(figure)}", row.kind
     if title in row.also:
-        text, kind = f"{text} ({_as_published(row.also[title])})", f"{kind}; in parentheses {row.also_is}"
+        text, kind = f"{text} ({as_published(row.also[title])})", f"{kind}; in parentheses {row.also_is}"
     left = [f"{row.name} ({row.source})", text, kind]
     ours = _scored(results, row.ours)
     for result, scores in ours:
         value = scores.log_likelihood
         difference = f"{value.value - figure:+.2f}".replace("-", "−")
-        yield [*left, result.title, f"`{result.run}`", _signed(value), difference]
+        yield [*left, result.title, f"`{result.run}`", signed(value), difference]
     if not ours:
         yield [*left, *[NONE] * 4]
 
@@ -210,22 +212,22 @@ def _distances(result: Result, scores: Scores, title: str, results: list[Result]
             figure = figures[title]
             inside = ours.interval[0] <= figure <= ours.interval[1]
             parts.append(
-                f"{compared(ours.value, figure)} {name.format(_nats(figure))}, "
+                f"{compared(ours.value, figure)} {name.format(nats(figure))}, "
                 f"which is {'inside' if inside else 'outside'} its 95 % interval"
             )
     doubt = "" if not scores.check or _stands(scores.check, ours) else ", which does not stand"
     if parts:
-        yield f"- {result.title} `{result.run}`, {_signed(ours)}{doubt}: {'; '.join(parts)}."
+        yield f"- {result.title} `{result.run}`, {signed(ours)}{doubt}: {'; '.join(parts)}."
 
 
 def _beside_paper(row: PaperRow, results: list[Result]) -> Iterable[list[str]]:
     """One row of the paper, once for each run of ours; CGRNN's other modes have no row there."""
-    paper = [f"{row.sign} {_nats(row.log_likelihood)}", row.kind, f"{row.accuracy:.2f}", row.protocol]
+    paper = [f"{row.sign} {nats(row.log_likelihood)}", row.kind, f"{row.accuracy:.2f}", row.protocol]
     ours = _scored(results, row.system)
     for result, scores in ours:
         yield [
             *(result.title, *(paper if result.title == row.name else [NONE] * 4)),
-            *(f"`{result.run}`", _signed(scores.log_likelihood)),
+            *(f"`{result.run}`", signed(scores.log_likelihood)),
             *(_accuracies(accuracy)[0] for accuracy in (scores.reconstruction, scores.prediction)),
         ]
     if all(result.title != row.name for result, _ in ours):
@@ -236,38 +238,11 @@ def _scored(results: list[Result], system: str | None) -> list[tuple[Result, Sco
     return [(result, result.scores) for result in results if result.system == system and result.scores]
 
 
-def compared(ours: float, theirs: float) -> str:
-    """The distance of two log-likelihoods in words, with a "than" or "to" that something may follow."""
-    distance = f"{abs(ours - theirs):.2f}"
-    if distance == "0.00":
-        return "equal to"
-    return f"{distance} nat {'better' if ours > theirs else 'worse'} than"
-
-
 def _training(fit: FitRecord, transpose: int) -> str:
     took = "unknown time" if fit.training_seconds is None else duration(fit.training_seconds)
     epochs = " + ".join("?" if stage is None else str(stage) for stage in fit.epochs)
     transposed = f", transposed by ±{transpose}" if transpose else ""
     return f"{took}, {epochs} epochs{transposed}, {fit.device}"
-
-
-def duration(seconds: float) -> str:
-    """A length of time at a glance: "45 s", "14 min", "2 h 05 min"."""
-    minutes = round(seconds / 60)
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def sign(kind: str) -> Sign:
-    """On which side an estimator of that kind errs, by the words of `cgrnn_train.log_likelihood.estimator`."""
-    if kind.startswith("exact"):
-        return "="
-    return "≥" if "errs low" in kind and "AIS" not in kind else "≈"
-
-
-def _signed(likelihood: Likelihood) -> str:
-    return f"{sign(likelihood.kind)} {_nats(likelihood.value)}"
 
 
 def _estimator(likelihood: Likelihood) -> str:
@@ -277,23 +252,9 @@ def _estimator(likelihood: Likelihood) -> str:
     return f"{likelihood.kind}; standard error {likelihood.standard_error:.4f}, {effective}"
 
 
-def _nats(value: float, decimals: int = 2) -> str:
-    return f"{value:.{decimals}f}".replace("-", "−")
-
-
-def _as_published(value: float) -> str:
-    """With as many decimals as it was published with: two, or three."""
-    return _nats(value, 2 if round(value, 2) == value else 3)
-
-
 def _accuracies(accuracy: Accuracy | None) -> list[str]:
     """Per frame, and pooled."""
-    return [_percent(accuracy.per_frame), _percent(accuracy.pooled)] if accuracy else [NONE, NONE]
-
-
-def _percent(estimate: Estimate) -> str:
-    low, high = estimate.interval
-    return f"{100 * estimate.value:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+    return [percent(accuracy.per_frame), percent(accuracy.pooled)] if accuracy else [NONE, NONE]
 
 
 def _split_option(split: str) -> str:
