@@ -126,9 +126,18 @@ def test_a_missing_file(tmp_path):
     [
         ("fit.decay_biases=maybe", "--set fit.decay_biases: found 'maybe'; expected true or false"),
         ("model.nope=3", "--set: found 'nope'; expected one of visible, "),
+        ("fit.epochs=0", "--set fit.epochs: found 0; expected at least 1"),
+        ("model.visible=3", "--set model.visible: found 3; expected 128, "),
+        ("model.slab_precision=-1", "--set model.slab_precision: found -1.0; expected a number above 0"),
     ],
 )
 def test_a_bad_value_of_set_is_not_blamed_on_the_file(tmp_path, assignment, message):
     with pytest.raises(ConfigError) as error:
         RunConfig.read(write(tmp_path, COMPARISON), "cgrnn", parse_overrides([assignment]))
     assert str(error.value).startswith(message)
+
+
+def test_nor_is_one_that_the_system_cannot_have(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        RunConfig.read(write(tmp_path, COMPARISON), "rnn-1", parse_overrides(["model.layers=2"]))
+    assert str(error.value).startswith("--set model.layers: found 2; expected 1, as 'rnn-1' has")

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.models.cgrnn import CGRNNConfig
@@ -32,11 +32,11 @@ class FitConfig:
         transpose: random transposition of each sequence by up to so many semitones either way.
         optimizer: "adam" (decoupled weight decay) or "sgd".
         learning_rate: of all parameters but W and α.
-        weight_learning_rate: of W and α of the C-ssRBM; 0 takes ``learning_rate``.
+        weight_learning_rate: of W of the RBM, and of α of a C-ssRBM; 0 takes ``learning_rate``.
         weight_decay: decoupled.
         decay_biases: whether it takes vectors too (biases, μ, α, initial states), or matrices alone.
         decay_from: share of the run after which the learning rates fall linearly to zero.
-        clip: largest norm of the gradient.
+        clip: largest norm of the gradient; 0: none.
         divergence_warm_up: epochs over which the KL term of a variational autoencoder comes to weigh 1, from 1 over
             their number on; without them its posterior may settle at the prior. Validation always has the bound.
         sweeps: k, Gibbs sweeps of the negative phase a step.
@@ -109,9 +109,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Raise `ConfigError` unless the model sees frames as data sets hold them."""
         if self.model.visible != PITCHES:
-            raise ConfigError(
-                f"[model] visible: found {self.model.visible}; expected {PITCHES}, the pitches of a frame"
-            )
+            raise ConfigError(f"visible: found {self.model.visible}; expected {PITCHES}, the pitches of a frame")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` takes them."""
@@ -152,18 +150,19 @@ class RunConfig:
             for layer in layers:
                 tables[name] |= _check_table(layer.get(name, {}), f"{where} [{name}]")
         architecture = SYSTEMS[system]
-        replaced = {name: set((overrides or {}).get(name, {})) for name in TABLES}
-        model = _build(architecture.config, architecture.fixed | tables["model"], where, "model", replaced["model"])
+        replaced = {name: frozenset((overrides or {}).get(name, {})) for name in TABLES}
+        in_model, in_fit = (_Table(where, name, replaced[name]) for name in TABLES)
+        model = _build(architecture.config, architecture.fixed | tables["model"], in_model)
         for key, value in architecture.fixed.items():
             if getattr(model, key) != value:
                 raise ConfigError(
-                    f"{where} [model] {key}: found {getattr(model, key)!r}; expected {value!r}, as '{system}' has"
+                    f"{in_model.place(key)}: found {getattr(model, key)!r}; expected {value!r}, as '{system}' has"
                 )
-        fit = _build(FitConfig, tables["fit"], where, "fit", replaced["fit"])
+        fit = _build(FitConfig, tables["fit"], in_fit)
         try:
             return cls(system, model, fit)
         except ConfigError as error:
-            raise ConfigError(f"{where} {error}") from None
+            raise in_model.placed(error) from None
 
     @classmethod
     def read(cls, path: Path, system: str | None = None, overrides: dict[str, Any] | None = None) -> RunConfig:
@@ -200,32 +199,46 @@ def parse_overrides(assignments: list[str]) -> dict[str, Any]:
     return tables
 
 
-def _build(kind: type[Any], values: dict[str, Any], where: str, table: str, replaced: set[str]) -> Any:
-    """Make dataclass ``kind`` of ``values``, checking names, types and ranges.
+class _Table(NamedTuple):
+    """A table of a configuration, for errors: a key of it stands in the file or came by --set.
 
-    Args:
-        kind: the dataclass.
-        values: its fields' values.
-        where: names the file in errors.
-        table: of the file.
-        replaced: the keys whose values come from --set and not from there.
+    Attributes:
+        where: names the file.
+        name: "model" or "fit".
+        replaced: the keys whose values came by --set.
     """
+
+    where: str
+    name: str
+    replaced: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.where} [{self.name}]"
+
+    def place(self, key: str) -> str:
+        """Where the value of ``key`` was given."""
+        return f"--set {self.name}.{key}" if key in self.replaced else f"{self} {key}"
+
+    def placed(self, error: ConfigError) -> ConfigError:
+        """The error of a dataclass, which begins with the key, with where that key was given."""
+        key, _, rest = str(error).partition(": ")
+        return ConfigError(f"{self.place(key)}: {rest}")
+
+
+def _build(kind: type[Any], values: dict[str, Any], table: _Table) -> Any:
+    """Make dataclass ``kind`` of ``values``, which ``table`` has, checking names, types and ranges."""
     hints = get_type_hints(kind)
-
-    def place(key: str) -> str:
-        return f"--set {table}.{key}" if key in replaced else f"{where} [{table}] {key}"
-
     unknown = set(values) - set(hints)
     if unknown:
         key = min(unknown)
         raise ConfigError(
-            f"{'--set' if key in replaced else f'{where} [{table}]'}: found '{key}'; expected one of {', '.join(hints)}"
+            f"{'--set' if key in table.replaced else table}: found '{key}'; expected one of {', '.join(hints)}"
         )
-    fields = {key: _checked(hints[key], value, place(key)) for key, value in values.items()}
+    fields = {key: _checked(hints[key], value, table.place(key)) for key, value in values.items()}
     try:
         return kind(**fields)
     except ConfigError as error:
-        raise ConfigError(f"{where} [{table}] {error}") from None
+        raise table.placed(error) from None
 
 
 def _check_table(values: Any, where: str) -> dict[str, Any]:
