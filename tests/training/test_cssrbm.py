@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
+from cgrnn_train.likelihood.sweep import Sweeper
 from cgrnn_train.models.cssrbm import BinaryCSSRBM, Slabs, UnitSlabs, slab_constant
 from cgrnn_train.models.head import free_energy
 
@@ -44,13 +45,13 @@ def energy(slabs: Slabs, v, h, s, visible_bias, hidden_bias):
     )
 
 
-def slab_integral(slabs: Slabs, v, h, unit, power=0, beta=1.0):
-    """∫ sᵖ exp(−β E_unit) ds over one slab on a grid: the trapezoid rule is exact to rounding for a Gaussian."""
+def slab_integral(slabs: Slabs, v, h, unit, power=0):
+    """∫ sᵖ exp(−E_unit) ds over one slab on a grid: the trapezoid rule is exact to rounding for a Gaussian."""
     grid = torch.linspace(-60, 60, 24001, dtype=torch.double)
     weight, alpha, mu = (tensor.detach()[..., unit] for tensor in slabs)
     a = v @ weight
     exponent = -(0.5 * alpha * grid**2 - a * grid * h + 0.5 * alpha * mu**2 * h - alpha * mu * grid * h)
-    return torch.trapezoid(grid**power * torch.exp(beta * exponent), grid)
+    return torch.trapezoid(grid**power * torch.exp(exponent), grid)
 
 
 def test_free_energy_is_the_integral_of_the_energy(rbm, biases):
@@ -77,19 +78,18 @@ def test_spikes_and_slabs_given_the_frame(rbm, biases):
             assert (drive[unit] / slabs.precision[unit].sqrt()).item() == pytest.approx(mean.item(), abs=EXACT)
 
 
-@pytest.mark.parametrize("beta", [1.0, 0.4])
-def test_drawn_slabs_have_the_moments_of_the_energy(rbm, biases, beta):
-    """Mean and mean square of s∘h given v, which hold the variance 1/αβ, within 5 standard errors of the draws."""
+def test_drawn_slabs_have_the_moments_of_the_energy(rbm, biases):
+    """Mean and mean square of s∘h given v, which hold the variance 1/α, within 5 standard errors of the draws."""
     torch.manual_seed(4)
     slabs = Slabs(*(tensor.detach() for tensor in rbm.slabs()))
     unit_slabs, v, draws = UnitSlabs.of(slabs), all_frames(VISIBLE)[11], 200_000
     drive, logits = unit_slabs.spike_logits(v.expand(draws, -1), biases[1])
-    drawn = unit_slabs.draw_hidden(drive, logits, beta) / slabs.precision.sqrt()
+    drawn = unit_slabs.draw_hidden(drive, logits) / slabs.precision.sqrt()
     for unit in range(HIDDEN):
-        odds = torch.exp(beta * biases[1][unit])
-        total = slab_integral(slabs, v, 1.0, unit, beta=beta) * odds + slab_integral(slabs, v, 0.0, unit, beta=beta)
+        odds = torch.exp(biases[1][unit])
+        total = slab_integral(slabs, v, 1.0, unit) * odds + slab_integral(slabs, v, 0.0, unit)
         for power in (1, 2):
-            expected = slab_integral(slabs, v, 1.0, unit, power, beta) * odds / total
+            expected = slab_integral(slabs, v, 1.0, unit, power) * odds / total
             sample = drawn[:, unit] ** power
             assert abs(sample.mean() - expected) < 5 * sample.std() / draws**0.5
 
@@ -104,23 +104,32 @@ def test_frame_given_spikes_and_slabs(rbm, biases):
     assert torch.sigmoid(logits).tolist() == pytest.approx(marginal.tolist(), abs=EXACT)
 
 
-def test_a_drawn_frame_is_of_the_energy_given_the_frame_before(rbm, biases):
-    """`draw_frame` against p(v' | v) = Σ_h ∫ p(v' | s, h) p(s, h | v): the pitches' marginals, by quadrature."""
+@pytest.mark.parametrize("beta", [1.0, 0.4])
+def test_a_drawn_frame_is_of_the_energy_given_the_frame_before(rbm, biases, beta):
+    """Both sweeps against p(v' | v) = Σ_h ∫ p(v' | s, h) p(s, h | v): the pitches' marginals, by quadrature.
+
+    At an inverse temperature, which `Sweeper` alone has, of the whole energy but for the visible bias.
+    """
     torch.manual_seed(5)
     slabs = Slabs(*(tensor.detach()[..., :1] for tensor in rbm.slabs()))  # one unit: a sum over h, an integral over s
     visible_bias, hidden_bias = biases[0], biases[1][:1]
     v, draws = all_frames(VISIBLE)[6], 200_000
     grid = torch.linspace(-60, 60, 24001, dtype=torch.double)
     weight, alpha, mu = slabs
-    off = torch.exp(-0.5 * alpha * grid**2)
-    on = torch.exp(-0.5 * alpha * grid**2 + v @ weight * grid + alpha * mu * grid - 0.5 * alpha * mu**2 + hidden_bias)
-    given_on = torch.trapezoid(on * torch.sigmoid(weight * grid + visible_bias[:, None]), grid)
+    quadratic = -0.5 * alpha * grid**2
+    off = torch.exp(beta * quadratic)
+    on = torch.exp(beta * (quadratic + (v @ weight + alpha * mu) * grid - 0.5 * alpha * mu**2 + hidden_bias))
+    given_on = torch.trapezoid(on * torch.sigmoid(beta * weight * grid + visible_bias[:, None]), grid)
     given_off = torch.trapezoid(off, grid) * torch.sigmoid(visible_bias)
     expected = (given_on + given_off) / torch.trapezoid(on + off, grid)
     unit_slabs = UnitSlabs.of(slabs)
-    drive, logits = unit_slabs.spike_logits(v.expand(draws, -1), hidden_bias)
-    found = unit_slabs.draw_frame(drive, logits, visible_bias.expand(draws, -1)).mean(0)
-    assert ((found - expected).abs() < 5 * (expected * (1 - expected) / draws).sqrt()).all()
+    sweeper = Sweeper(unit_slabs, hidden_bias[None], draws)
+    sweeper.look(v.expand(draws, 1, -1), beta)
+    drawn = [sweeper.draw(visible_bias[None])[:, 0]]
+    if beta == 1:
+        drawn.append(unit_slabs.sweep(v.expand(draws, -1), visible_bias.expand(draws, -1), hidden_bias))
+    for frames in drawn:
+        assert ((frames.mean(0) - expected).abs() < 5 * (expected * (1 - expected) / draws).sqrt()).all()
 
 
 def test_centring_is_a_change_of_parameters_only(rbm, biases):

@@ -36,7 +36,7 @@ def test_the_annealing_model_is_a_distribution(case, monkeypatch):
     base = torch.zeros_like(visible_bias)
     monkeypatch.setattr("cgrnn_train.likelihood.path.base_bias", lambda *_: base)
     found = raise_log_probabilities(head, EVERY, visible_bias, hidden_bias, temperatures=6, chains=20_000)
-    total = found.log_probability.exp()
+    total = found.value.exp()
     error = (total * found.standard_error).square().sum().sqrt()
     assert error < 0.02
     assert total.sum().item() == pytest.approx(1, abs=4 * error.item())
@@ -46,7 +46,7 @@ def test_agrees_with_enumeration(case):
     head, visible_bias, hidden_bias, exact = case
     found = raise_log_probabilities(head, EVERY, visible_bias, hidden_bias, temperatures=1000, chains=64)
     # 0.02: what is left of p_ann against p after 1,000 transitions
-    assert ((found.log_probability - exact).abs() < 4.5 * found.standard_error + 0.02).all()
+    assert ((found.value - exact).abs() < 4.5 * found.standard_error + 0.02).all()
 
 
 def test_errs_low_and_less_with_more_temperatures(case):
@@ -57,7 +57,7 @@ def test_errs_low_and_less_with_more_temperatures(case):
     for temperatures in (1, 10, 100):
         found = raise_log_probabilities(
             head, frames, visible_bias, hidden_bias, temperatures=temperatures, chains=1
-        ).log_probability.view(300, -1)
+        ).value.view(300, -1)
         means.append((exact.exp() * (found - exact)).sum(-1).mean().item())  # over the model's own frames
         errors.append((exact.exp() * (found - exact)).sum(-1).std().item() / 300**0.5)
     assert means == sorted(means)
@@ -71,7 +71,7 @@ def test_on_foreign_frames_it_can_err_high(case):
     head = Spikes(3 * head.weight) if isinstance(head, Spikes) else UnitSlabs(2 * head.weight, head.offset)
     exact = exact_log_probabilities(head, visible_bias[0], hidden_bias[0])
     found = raise_log_probabilities(head, EVERY, visible_bias, hidden_bias, temperatures=2, chains=500)
-    excess = found.log_probability - exact
+    excess = found.value - exact
     error = found.standard_error.square().sum().sqrt() / len(exact)
     assert excess.mean() > 0.2 + 5 * error  # nats a frame, above the truth
     assert (exact.exp() * excess).sum() < 0.05  # over its own frames it is not; 0.05 is for the weights' noise

@@ -26,9 +26,9 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
         partition, chains = ais(
             head, visible_bias, hidden_bias, temperatures=settings.temperatures, chains=settings.chains
         )
-        energy = free_energy(head, frames, visible_bias, hidden_bias).double().cpu()
+        energy = free_energy(head, frames, visible_bias, hidden_bias).double()
         return {
-            "log_likelihood": -energy - partition.log_z.cpu(),
+            "log_likelihood": -energy - partition.value,
             "standard_error": partition.standard_error,
             "effective_share": partition.effective_sample_size / settings.chains,
             "marginals": annealed_marginals(head, visible_bias, hidden_bias, chains),
@@ -64,7 +64,7 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
             chains=settings.chains,
             chunk=settings.chunk,
             seed=int(torch.randint(2**62, ())),
-        ).log_z
+        ).value
 
     def estimate(group: Sequence[int]) -> Tensor:
         (index,) = group

@@ -64,12 +64,12 @@ def check_annealing(
         by_raise = raise_log_probabilities(
             head, shown, *conditionals, temperatures=settings.temperatures, chains=settings.chains
         )
-        energy = free_energy(head, shown, *conditionals).double().cpu()
+        energy = free_energy(head, shown, *conditionals).double()
         return {
-            "log_likelihood": -energy - both.forward.log_z,
-            "reverse_log_likelihood": -energy - both.reverse.log_z,
-            "more_temperatures_log_likelihood": -energy - longer.log_z.cpu(),
-            "raise_log_likelihood": by_raise.log_probability,
+            "log_likelihood": -energy - both.forward.value,
+            "reverse_log_likelihood": -energy - both.reverse.value,
+            "more_temperatures_log_likelihood": -energy - longer.value,
+            "raise_log_likelihood": by_raise.value,
             "variance": both.forward.standard_error.square(),
         }
 

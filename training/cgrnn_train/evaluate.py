@@ -82,7 +82,7 @@ def evaluate_run(
 
     frame_scores, headline = likelihood(settings, "likelihood")
     trained = None
-    if isinstance(model, BoundSystem) and model.kind(1) != model.kind(settings.samples):
+    if isinstance(model, BoundSystem) and not model.is_exact and settings.samples > 1:
         _, trained = likelihood(Settings(seed=settings.seed), "trained_bound")
     checked = None
     if check and isinstance(model, EnergySystem):

@@ -94,7 +94,7 @@ def _bounds(model: BoundSystem, job: Job) -> FrameScores:
     order = sorted((index for index, own in enumerate(rows) if len(own)), key=lambda index: lengths[index])
 
     def estimate(group: Sequence[int]) -> Tensor:
-        if job.settings.samples > 1:
+        if job.settings.samples > 1 and not model.is_exact:
             values = [model.log_likelihood(pieces[index].to(device), job.settings.samples).cpu() for index in group]
         else:
             frames = pad_sequence([pieces[index] for index in group], batch_first=True).to(device)

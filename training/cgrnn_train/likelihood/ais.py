@@ -13,10 +13,7 @@ do not mix.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,16 +28,18 @@ MARGINAL_SWEEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class LogPartition:
-    """An estimate of log Z per frame, without the constants that `head.free_energy` leaves out.
+class LogMean:
+    """The log of the mean of a frame's chains' weights: log Z from AIS, log p(v | u) from RAISE.
+
+    log Z is without the constants that `head.free_energy` leaves out.
 
     Attributes:
-        log_z: (frames,) float64.
-        standard_error: of log Ẑ by the delta method, (frames,) float64.
+        value: (frames,) float64, nats.
+        standard_error: of it by the delta method over chains, (frames,) float64; NaN for a single chain.
         effective_sample_size: of the chains' weights, (frames,) float64, at most ``chains``.
     """
 
-    log_z: Tensor
+    value: Tensor
     standard_error: Tensor
     effective_sample_size: Tensor
 
@@ -48,7 +47,7 @@ class LogPartition:
 @torch.no_grad()
 def ais(
     head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, temperatures: int, chains: int
-) -> tuple[LogPartition, Annealed]:
+) -> tuple[LogMean, Annealed]:
     """Anneal chains of all frames together: log Z, and where the chains end.
 
     Args:
@@ -60,7 +59,7 @@ def ais(
     """
     path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)
     annealed = path.ascend(path.draw_base(chains))
-    return summarise(path.log_base_partition + annealed.gain), annealed
+    return log_mean(path.log_base_partition + annealed.gain), annealed
 
 
 @torch.no_grad()
@@ -85,10 +84,7 @@ def ais_log_partition(
     chains: int = 64,
     chunk: int = 256,
     seed: int = 0,
-    store: Path | None = None,
-    key: Mapping[str, Any] | None = None,
-    progress: Callable[[int], None] = lambda _: None,
-) -> LogPartition:
+) -> LogMean:
     """Estimate log Z(u) of each frame; the likelihood that follows errs high.
 
     Args:
@@ -99,9 +95,6 @@ def ais_log_partition(
         chains: independent chains a frame.
         chunk: frames annealed together: bounds the memory, changes the random numbers and nothing else.
         seed: of the random numbers; torch's global generators are left as they were.
-        store: a folder that finished chunks are kept in, for a second call to resume (`chunks.in_chunks`).
-        key: what the store's chunks depend on besides the settings here: a digest of the weights and of the data.
-        progress: called with the number of frames done since the last call.
 
     Returns:
         Estimates for all frames, on the CPU.
@@ -109,17 +102,15 @@ def ais_log_partition(
 
     def estimate(rows: slice) -> dict[str, Tensor]:
         found, _ = ais(head, visible_bias[rows], hidden_bias[rows], temperatures=temperatures, chains=chains)
-        return {field: getattr(found, field) for field in LogPartition.__dataclass_fields__}
+        return {field: getattr(found, field) for field in LogMean.__dataclass_fields__}
 
-    settings = {"estimator": "ais", "temperatures": temperatures, "chains": chains, **(key or {})}
-    parts = in_chunks(len(visible_bias), chunk, estimate, seed=seed, store=store, key=settings, progress=progress)
-    return LogPartition(**parts)
+    return LogMean(**in_chunks(len(visible_bias), chunk, estimate, seed=seed))
 
 
-def summarise(log_weights: Tensor) -> LogPartition:
-    """Log Z, its standard error and the effective sample size from ``log_weights`` (chains, frames)."""
+def log_mean(log_weights: Tensor) -> LogMean:
+    """The log of the mean weight of each frame from ``log_weights`` (chains, frames)."""
     chains = len(log_weights)
-    log_z = torch.logsumexp(log_weights, 0) - math.log(chains)
-    relative = torch.exp(log_weights - log_z)  # weights over their mean
-    error = relative.std(0) / math.sqrt(chains) if chains > 1 else torch.full_like(log_z, math.nan)
-    return LogPartition(log_z, error, chains / relative.square().mean(0))
+    value = torch.logsumexp(log_weights, 0) - math.log(chains)
+    relative = torch.exp(log_weights - value)  # weights over their mean
+    error = relative.std(0) / math.sqrt(chains) if chains > 1 else torch.full_like(value, math.nan)
+    return LogMean(value, error, chains / relative.square().mean(0))

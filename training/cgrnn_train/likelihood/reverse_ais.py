@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cgrnn_train.likelihood.ais import LogPartition, summarise
+from cgrnn_train.likelihood.ais import LogMean, log_mean
 from cgrnn_train.likelihood.path import Annealed, AnnealingPath
 from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.models.head import Head
@@ -35,8 +35,8 @@ class Sandwich:
         gap: reverse − forward, (frames,) float64; single frames may be negative by chance.
     """
 
-    forward: LogPartition
-    reverse: LogPartition
+    forward: LogMean
+    reverse: LogMean
     gap: Tensor
 
 
@@ -48,7 +48,7 @@ def reverse_ais_log_partition(
     *,
     start: Tensor,
     temperatures: int = 1000,
-) -> LogPartition:
+) -> LogMean:
     """Estimate log Z of each frame from above; the likelihood that follows errs low (Grosse et al. 2015, section 3).
 
     Args:
@@ -83,9 +83,9 @@ def sandwich(
         temperatures: steps on the path, evenly spaced.
     """
     path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)
-    forward = summarise((path.log_base_partition + path.ascend(path.draw_base(len(start))).gain).cpu())
+    forward = log_mean(path.log_base_partition + path.ascend(path.draw_base(len(start))).gain)
     reverse = _reverse(path, start)
-    return Sandwich(forward, reverse, reverse.log_z - forward.log_z)
+    return Sandwich(forward, reverse, reverse.value - forward.value)
 
 
 @torch.no_grad()
@@ -111,6 +111,6 @@ def annealed_starts(
     return gibbs(head, start, visible_bias, hidden_bias, sweeps)
 
 
-def _reverse(path: AnnealingPath, start: Tensor) -> LogPartition:
-    inverse = summarise((path.descend(start).gain - path.log_base_partition).cpu())  # log 1/Ẑ
-    return LogPartition(-inverse.log_z, inverse.standard_error, inverse.effective_sample_size)
+def _reverse(path: AnnealingPath, start: Tensor) -> LogMean:
+    inverse = log_mean(path.descend(start).gain - path.log_base_partition)  # log 1/Ẑ
+    return LogMean(-inverse.value, inverse.standard_error, inverse.effective_sample_size)

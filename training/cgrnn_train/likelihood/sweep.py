@@ -1,7 +1,7 @@
 """Block Gibbs of a fixed shape in buffers of its own: the inner loop of training and of everything that anneals.
 
-It draws from the same conditionals as `Head.sweep`; only what it costs differs. On one CPU core, for a row of 128
-pitches and 150 hidden units, the two matrix products take about 0.85 µs. The rest is kept small by:
+At β = 1 it draws from the same conditionals as `Head.sweep`; only what it costs differs. On one CPU core, for a row of
+128 pitches and 150 hidden units, the two matrix products take about 0.85 µs. The rest is kept small by:
 
 - memory: buffers are written again and again, for a fresh one of some MB costs a page fault every 4 KB;
 - random numbers: 31 bits for a uniform, two from one 64-bit draw (`torch.rand` has 24, and draws for each);
@@ -86,10 +86,10 @@ class Sweeper:
         return -excess.contiguous().log1p_().sum(-1).double()
 
     def draw(self, visible_bias: Tensor) -> Tensor:
-        """Draw the hidden units at β and then v.
+        """Draw the hidden units and then v, the whole energy but for the visible bias at inverse temperature β.
 
         Args:
-            visible_bias: b̃_v already annealed, as in `Head.sweep`, (frames, visible).
+            visible_bias: b̃_v already annealed (`AnnealingPath`), (frames, visible).
 
         Returns:
             (chains, frames, visible), in a buffer that the next draw writes over.

@@ -67,10 +67,10 @@ class UnitSlabs(Head):
         drive = frame @ self.weight + self.offset
         return drive, 0.5 * (drive.square() - self.offset.square()) + hidden_bias
 
-    def draw_hidden(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
+    def draw_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
         """√α s∘h, (..., hidden)."""
-        spikes = torch.rand_like(logits) < torch.sigmoid(beta * logits)
-        return (drive + torch.randn_like(drive) * beta**-0.5) * spikes
+        spikes = torch.rand_like(logits) < torch.sigmoid(logits)
+        return (drive + torch.randn_like(drive)) * spikes
 
     def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
         """√α E[h∘s | v, u], (..., hidden)."""

@@ -40,35 +40,30 @@ class Head(ABC):
         """
 
     @abstractmethod
-    def draw_hidden(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
+    def draw_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
         """Draw what v sees of the hidden units, (..., hidden), given what `spike_logits` gave of v."""
 
     @abstractmethod
     def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
         """The mean of `draw_hidden`, (..., hidden)."""
 
-    def pitch_logits(self, hidden: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """The logits of p(v | hidden), (..., visible); ``visible_bias`` as in `sweep`."""
-        return beta * (hidden @ self.weight.T) + visible_bias
+    def pitch_logits(self, hidden: Tensor, visible_bias: Tensor) -> Tensor:
+        """The logits of p(v | hidden), (..., visible); ``visible_bias`` is b̃_v."""
+        return hidden @ self.weight.T + visible_bias
 
-    def draw_frame(self, drive: Tensor, logits: Tensor, visible_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """The second half of `sweep`, from what `spike_logits` gave: draw the hidden units and then v."""
-        pitch_logits = self.pitch_logits(self.draw_hidden(drive, logits, beta), visible_bias, beta)
-        return (torch.rand_like(pitch_logits) < torch.sigmoid(pitch_logits)).to(drive.dtype)
-
-    def sweep(self, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor, beta: float = 1.0) -> Tensor:
-        """Draw the hidden units | v and then v | them: block Gibbs, the whole energy at inverse temperature ``beta``.
+    def sweep(self, frame: Tensor, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
+        """Draw the hidden units | v and then v | them: block Gibbs. `likelihood.sweep.Sweeper` is the fast one.
 
         Args:
             frame: v, (..., visible) of 0 and 1.
-            visible_bias: b̃_v already multiplied by ``beta`` (or the annealed bias of an AIS path), (..., visible).
+            visible_bias: b̃_v, (..., visible).
             hidden_bias: b̃_h, (..., hidden).
-            beta: the inverse temperature of everything but the visible bias.
 
         Returns:
             The next v, (..., visible).
         """
-        return self.draw_frame(*self.spike_logits(frame, hidden_bias), visible_bias, beta)
+        pitch_logits = self.pitch_logits(self.draw_hidden(*self.spike_logits(frame, hidden_bias)), visible_bias)
+        return (torch.rand_like(pitch_logits) < torch.sigmoid(pitch_logits)).to(frame.dtype)
 
     def double(self: Self) -> Self:
         """The same head in float64."""

@@ -24,9 +24,9 @@ class Spikes(Head):
         logits = frame @ self.weight + hidden_bias
         return logits, logits
 
-    def draw_hidden(self, drive: Tensor, logits: Tensor, beta: float = 1.0) -> Tensor:
+    def draw_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
         """h, (..., hidden)."""
-        return (torch.rand_like(logits) < torch.sigmoid(beta * logits)).to(logits.dtype)
+        return (torch.rand_like(logits) < torch.sigmoid(logits)).to(logits.dtype)
 
     def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
         """E[h | v, u], (..., hidden)."""

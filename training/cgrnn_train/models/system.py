@@ -79,6 +79,9 @@ class BoundSystem(System):
             (time,) float64, nats: increments whose sum is the sequence's.
         """
 
+    is_exact = False
+    """Whether `bound` is the log-likelihood itself, so that draws of a latent path have nothing to add."""
+
     @abstractmethod
     def kind(self, samples: int) -> str:
         """What `log_likelihood` with so many ``samples`` is, in words."""
