@@ -223,6 +223,9 @@ def test_a_run_that_began_from_others_shows_all_of_its_training(tmp_path):
     (last / ORIGIN).write_text('[{"command": 3}]', encoding="utf-8")
     with pytest.raises(RunError, match="origin.json is not what 'fit --from' writes"):
         write_table([last], tmp_path / "page.md")
+    (last / ORIGIN).write_text('[{"command": "", "config": {}, "training_seconds": "1 h"}]', encoding="utf-8")
+    with pytest.raises(RunError, match="origin.json is not what 'fit --from' writes"):
+        write_table([last], tmp_path / "page.md")
 
 
 def test_a_comparison_says_when_its_figure_does_not_stand(tmp_path):

@@ -139,11 +139,11 @@ def evaluate(
     from rich.progress import MofNCompleteColumn, Progress
 
     from cgrnn_train.data.sequences import sequences
-    from cgrnn_train.evaluate import compute_device, evaluate_run, is_unfinished
+    from cgrnn_train.evaluate import compute_device, evaluate_run
     from cgrnn_train.frame_scores import Settings
     from cgrnn_train.log_likelihood import estimator, log_likelihoods
     from cgrnn_train.models.system import BoundSystem
-    from cgrnn_train.run import load, open_data
+    from cgrnn_train.run import is_unfinished, load, open_data
 
     if threads:
         torch.set_num_threads(threads)

@@ -24,7 +24,7 @@ from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
-from cgrnn_train.run import RunError, load, read_record, weights_digest
+from cgrnn_train.run import RunError, load, weights_digest
 from cgrnn_train.scores import Accuracy, Likelihood, Scores, write_scores
 
 ESTIMATES = "estimates"
@@ -121,11 +121,6 @@ def compute_device(accelerator: str) -> str:
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise RunError("found no GPU that PyTorch can use; leave out --accelerator gpu")
     return "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def is_unfinished(run: Path) -> bool:
-    """Whether the run was stopped before its last epoch: its weights are then the best ones so far."""
-    return read_record(run) is None
 
 
 def _accuracy(

@@ -28,6 +28,7 @@ from cgrnn_bundle.probe import record_probe
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.cssrbm import UnitSlabs
+from cgrnn_train.origin import read_command
 from cgrnn_train.run import load_cgrnn
 
 STEPS = 100
@@ -146,7 +147,7 @@ def export(
         training=Training(
             data=str(data.meta["source"]),
             licence=str(data.meta["licence"]),
-            command=(run / "command.txt").read_text(encoding="utf-8").strip(),
+            command=read_command(run) or "",
             seed=config.fit.seed,
             date=datetime.date.today().isoformat(),
             version=__version__,

@@ -9,7 +9,6 @@ A run without latent variables is left out of the first two. The same runs, data
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +25,10 @@ from cgrnn_train.accuracy import THRESHOLD, frame_accuracy
 from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.packed import PackedFrames, Piece
 from cgrnn_train.data.sequences import pieces_of
+from cgrnn_train.files import write_json
 from cgrnn_train.panels import Clock, activation_panels, roll_panels
 from cgrnn_train.results import run_name, system_title
-from cgrnn_train.run import CONFIG, RunError, load, open_data, read_config, read_record
+from cgrnn_train.run import CONFIG, RunError, is_unfinished, load, open_data, read_config
 from cgrnn_train.sparsity import hoyer, near_zero
 
 RECORD = "figures.json"
@@ -104,11 +104,11 @@ def write_figures(
             "frames": len(truth),
         },
         "runs": {
-            run_name(run): {**_numbers(one), "unfinished": read_record(run) is None}
+            run_name(run): {**_numbers(one), "unfinished": is_unfinished(run)}
             for run, one in zip(runs, drawn, strict=True)
         },
     }
-    (out / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(out / RECORD, record)
     return [*written, out / RECORD]
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cgrnn_train.files import write_json
 from cgrnn_train.run import COMMAND, RunError, read_config, read_record
 
 ORIGIN = "origin.json"
@@ -42,7 +43,7 @@ def save_origin(folder: Path, start: Path) -> None:
         record.get("epochs"),
     )
     stages = [asdict(stage) for stage in [*read_origin(start), own]]
-    (folder / ORIGIN).write_text(json.dumps(stages, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / ORIGIN, stages)
 
 
 def read_origin(folder: Path) -> list[Stage]:
@@ -52,11 +53,23 @@ def read_origin(folder: Path) -> list[Stage]:
         RunError: the file holds something else.
     """
     try:
-        return [Stage(**stage) for stage in json.loads((folder / ORIGIN).read_text(encoding="utf-8"))]
+        return [_stage(**values) for values in json.loads((folder / ORIGIN).read_text(encoding="utf-8"))]
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, OSError) as error:
         raise RunError(f"{folder / ORIGIN} is not what 'fit --from' writes ({error!r}); train the run again") from None
+
+
+def _stage(
+    command: str, config: dict[str, Any], training_seconds: float | None = None, epochs: int | None = None
+) -> Stage:
+    """A `Stage` of parsed JSON; raises ValueError or TypeError."""
+    return Stage(
+        str(command),
+        dict(config),
+        None if training_seconds is None else float(training_seconds),
+        None if epochs is None else int(epochs),
+    )
 
 
 def read_command(folder: Path) -> str | None:

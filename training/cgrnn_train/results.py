@@ -11,7 +11,18 @@ from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import SPLITS
 from cgrnn_train.origin import read_command, read_origin
 from cgrnn_train.published import NAMES
-from cgrnn_train.run import RECORD, WEIGHTS, RunError, read_config, read_record, trained_on, weights_digest
+from cgrnn_train.run import (
+    RECORD,
+    RESUME,
+    WEIGHTS,
+    RunError,
+    is_unfinished,
+    read_config,
+    read_record,
+    trained_on,
+    unfinished,
+    weights_digest,
+)
 from cgrnn_train.scores import FOLDER, Scores, read_scores
 
 MODES = ("D", "S", "full")
@@ -72,8 +83,8 @@ def read_result(run: Path, split: str) -> Result:
         RunError: it is no run, is unfinished, or holds a file that cannot be read.
     """
     config = read_config(run)
-    if not (run / WEIGHTS).is_file() and read_record(run) is None:  # a finished run's record needs no weights
-        raise RunError(f"{run} is unfinished: no {WEIGHTS} in it yet; go on with 'cgrnn-train fit --resume'")
+    if not (run / WEIGHTS).is_file() and is_unfinished(run):  # a finished run's record needs no weights
+        raise unfinished(run)
     scores = _scores(run, split, config.system)
     commands = [*(stage.command for stage in read_origin(run)), read_command(run), scores and scores.command]
     return Result(
@@ -169,4 +180,6 @@ def _fit_record(run: Path) -> FitRecord | None:
             None if validation is None else float(validation),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{run / RECORD} is not what the end of training writes ({error!r}); delete it") from None
+        raise RunError(
+            f"{run / RECORD} is not what the end of training writes ({error!r}); write it again with {RESUME}"
+        ) from None

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_train.config import ConfigError, RunConfig
 from cgrnn_train.data.packed import PackedFrames, is_data_set
+from cgrnn_train.files import write_json, write_whole
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.system import System
 from cgrnn_train.systems import build
 
 CONFIG, WEIGHTS, COMMAND, DATA, RECORD = "config.json", "model.safetensors", "command.txt", "data.json", "fit.json"
+
+RESUME = "'cgrnn-train fit --resume'"
 
 
 class RunError(ValueError):
@@ -34,7 +37,7 @@ def save_data(folder: Path, data: PackedFrames) -> None:
         "source": str(data.meta.get("source", data.folder.name)),
         "frame": dataclasses.asdict(data.spec),
     }
-    (folder / DATA).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / DATA, record)
 
 
 def trained_on(folder: Path) -> dict[str, Any] | None:
@@ -86,7 +89,7 @@ def _frame_words(spec: FrameSpec) -> str:
 
 def save_record(folder: Path, **values: object) -> None:
     """Write what a finished run was: parameters, training_seconds, epochs, device, validation_log_likelihood."""
-    (folder / RECORD).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / RECORD, values)
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
@@ -96,23 +99,30 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
-        raise RunError(
-            f"{folder / RECORD} is not readable ({error!r}); go on with --resume to write it again"
-        ) from None
+        raise RunError(f"{folder / RECORD} is not readable ({error!r}); write it again with {RESUME}") from None
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether the run was stopped before its last epoch: its weights, if any, are then the best ones so far."""
+    return read_record(folder) is None
+
+
+def unfinished(folder: Path) -> RunError:
+    """The error for a run without weights."""
+    return RunError(f"{folder} is unfinished: no {WEIGHTS} in it yet; go on with {RESUME}")
 
 
 def save_config(folder: Path, config: RunConfig, command: str) -> None:
     """Write the configuration of a run and the command that made it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / COMMAND).write_text(command + "\n", encoding="utf-8")
-    (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
+    write_json(folder / CONFIG, config.to_dict())
 
 
 def save_weights(folder: Path, model: nn.Module) -> None:
-    """Write the weights of a run: to a temporary file, then renamed."""
-    temporary = folder / f"{WEIGHTS}.partial"
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}, temporary)
-    temporary.replace(folder / WEIGHTS)
+    """Write the weights of a run."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_whole(folder / WEIGHTS, save(weights))
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -123,8 +133,10 @@ def read_config(folder: Path) -> RunConfig:
         raise RunError(
             f"{folder} is not a run: no {CONFIG} in it; make one with 'cgrnn-train fit --out {folder}'"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
-        raise RunError(f"{folder / CONFIG} is not readable: {error}") from None
+    except ConfigError as error:  # which names the file
+        raise RunError(f"{error}; mend it, or train the run again") from None
+    except (ValueError, OSError) as error:
+        raise RunError(f"{folder / CONFIG} is not readable ({error!r}); train the run again") from None
 
 
 def load(folder: Path) -> tuple[RunConfig, System]:
@@ -140,11 +152,10 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except FileNotFoundError:
-        raise RunError(
-            f"{folder} is unfinished: no {WEIGHTS} in it yet; go on with 'cgrnn-train fit --resume'"
-        ) from None
+        raise unfinished(folder) from None
     except (SafetensorError, RuntimeError) as error:
-        raise RunError(f"{folder / WEIGHTS} does not fit {CONFIG}: {str(error).splitlines()[0]}") from None
+        words = str(error).splitlines()[0]
+        raise RunError(f"{folder / WEIGHTS} does not fit {CONFIG} ({words}); train the run again") from None
 
 
 def weights_digest(folder: Path) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
+from cgrnn_train.files import write_json
+
 FOLDER = "scores"
 
 LARGEST_GAP, LARGEST_CHANGE, SMALLEST_SHARE = 0.02, 0.01, 0.1
@@ -139,12 +141,10 @@ class Scores:
 
 
 def write_scores(run: Path, scores: Scores) -> Path:
-    """Write RUN/scores/SPLIT.json, to a temporary file first; returns its path."""
+    """Write RUN/scores/SPLIT.json; returns its path."""
     path = run / FOLDER / f"{scores.split}.json"
     path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(scores.to_dict(), indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, scores.to_dict())
     return path
 
 

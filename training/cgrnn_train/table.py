@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from cgrnn_train.files import write_whole
 from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published
 from cgrnn_train.results import FitRecord, Result, read_result, run_name
 from cgrnn_train.run import RunError
@@ -67,9 +68,7 @@ def write_table(runs: Sequence[Path], out: Path, split: str = "test") -> None:
     """
     page = render(runs, out, split)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f"{out.name}.partial")
-    partial.write_text(page, encoding="utf-8", newline="\n")
-    partial.replace(out)
+    write_whole(out, page.encode())
 
 
 def render(runs: Sequence[Path], out: Path, split: str) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
+
+from cgrnn_train.files import write_whole
 
 KEY_FILE = "key.json"
 
@@ -105,18 +106,8 @@ def _keep(path: Path, part: dict[str, Tensor], key: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not (path.parent / KEY_FILE).exists():
-                _write(path.parent / KEY_FILE, key.encode())
-            return _write(path, _pack(path.name, part))
+                write_whole(path.parent / KEY_FILE, key.encode())
+            return write_whole(path, _pack(path.name, part))
         except FileNotFoundError:
             if attempt + 1 == ATTEMPTS:
                 raise
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write ``path`` so that it is there complete or not at all, whoever else writes it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
