@@ -102,6 +102,18 @@ def test_intervals_contain_the_value_repeat_and_widen_with_fewer_sequences():
     assert few[1] - few[0] > found.pooled.interval[1] - found.pooled.interval[0]
 
 
+def test_segments_of_a_song_are_drawn_together():
+    """Sequences that come in identical pairs tell no more than half of them."""
+    truths = [roll(seed) for seed in range(20)]
+    ours = [altered(truth, seed) for seed, truth in enumerate(truths)]
+    once = frame_accuracy(ours, truths)
+    twice = frame_accuracy(ours * 2, truths * 2, np.tile(np.arange(20), 2))
+    assert values(twice) == pytest.approx(values(once))
+    assert twice.per_frame.interval == pytest.approx(once.per_frame.interval)
+    narrow = frame_accuracy(ours * 2, truths * 2).per_frame.interval
+    assert narrow[1] - narrow[0] < 0.9 * (once.per_frame.interval[1] - once.per_frame.interval[0])
+
+
 def test_one_sequence_has_no_spread():
     found = frame_accuracy([altered(roll(0), 1)], [roll(0)])
     assert found.pooled.interval == (found.pooled.value, found.pooled.value)

@@ -19,6 +19,7 @@ from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.lakh import artist, prepare_lakh
 from cgrnn_train.data.midi import prepare_midi
 from cgrnn_train.data.packed import PackedFrames
+from cgrnn_train.data.sequences import sequences
 from cgrnn_train.data.source import MAX_FILE_BYTES, list_midi, read_midi
 
 
@@ -187,6 +188,10 @@ def test_lakh_splits_by_artist_and_drops_what_is_short(tmp_path: Path):
     assert report(out) == {"clean/Short/Song.mid": "is shorter than one minute"}
     assert {piece.length for piece in data.pieces()} == {240}
     assert sum(piece.name.startswith("clean/Artist 2/Song 2.mid#") for piece in data.pieces()) == 3
+    train = sequences(data, "train")
+    assert len(set(train.songs.tolist())) == len({piece.name.partition("#")[0] for piece in data.pieces("train")})
+    assert (np.diff(train.songs) >= 0).all()
+    assert len(set(train.songs.tolist())) < len(train) == len(train.songs)
     artists = {split: {artist(piece.name) for piece in data.pieces(split)} for split in ("train", "valid", "test")}
     assert all(artists.values())
     assert not artists["train"] & artists["valid"]

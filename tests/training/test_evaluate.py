@@ -23,7 +23,7 @@ from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
 from cgrnn_train.models.storn import STORNConfig
 from cgrnn_train.results import read_result
 from cgrnn_train.run import RunError, load, save_config, save_data, save_weights, weights_digest
-from cgrnn_train.scores import read_scores
+from cgrnn_train.scores import Check, read_scores
 from cgrnn_train.systems import build
 
 MODELS = {
@@ -86,8 +86,29 @@ def test_a_check_shows_on_which_side_too_few_temperatures_err(data, tmp_path):
     assert check is not None
     assert check.change < -0.1
     assert check.gap > 0.2
-    assert not check.stands(0.9)
-    assert not dataclasses.replace(check, reverse_log_likelihood=check.log_likelihood).stands(0.9)
+    assert check.verdict(0.0, 0.9) == "does not stand"
+    assert dataclasses.replace(check, reverse_log_likelihood=check.log_likelihood).verdict(0.0, 0.9) == "does not stand"
+
+
+@pytest.mark.parametrize(
+    ("gap", "change", "chance", "bias", "share", "verdict"),
+    [
+        (0.019, 0.009, 0.005, 0.009, 0.11, "stands"),
+        (0.021, 0.0, 0.005, 0.0, 0.9, "does not stand"),
+        (0.0, -0.011, 0.005, 0.0, 0.9, "does not stand"),
+        (0.0, 0.0, 0.005, 0.011, 0.9, "does not stand"),
+        (0.0, 0.0, 0.005, 0.0, 0.09, "does not stand"),
+        (0.0, 0.0, 0.006, 0.0, 0.9, "undecided"),
+        (0.021, 0.011, 0.006, 0.0, 0.9, "undecided"),
+        (0.0, -0.03, 0.006, 0.0, 0.9, "does not stand"),
+        (0.04, 0.0, 0.006, 0.0, 0.9, "does not stand"),
+        (0.0, 0.0, None, 0.0, 0.9, "undecided"),
+        (0.5, 0.0, None, 0.011, 0.9, "does not stand"),
+    ],
+)
+def test_a_figure_stands_if_all_sides_agree_beyond_chance(gap, change, chance, bias, share, verdict):
+    check = Check(100, -6.0, -6.0 - gap, -6.0 + change, -6.0, chance)
+    assert check.verdict(bias, share) == verdict
 
 
 def test_a_check_knows_what_is_chance_in_it(data):

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,6 +22,12 @@ def test_the_interval_is_of_the_sequences_that_have_a_score():
     assert score.value == -2
     assert score.interval == (-3, -1)
     assert not math.isnan(sum(score.interval))
+
+
+def test_the_interval_is_of_songs_where_sequences_are_segments_of_them():
+    score = FrameScores(torch.tensor([-1.0, -3.0, -3.0, -1.0]), torch.tensor([0, 1, 2, 3]))
+    assert score.summary("exact").interval == (-3, -1)
+    assert score.summary("exact", np.array([0, 0, 1, 1])).interval == (-2, -2)
 
 
 @pytest.mark.parametrize("system", ["cgrnn", "rnn-1"])

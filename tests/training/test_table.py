@@ -39,7 +39,7 @@ def accuracy(share: float) -> Accuracy:
 
 def likelihood(value: float, kind: str) -> Likelihood:
     is_ais = kind == AIS
-    return Likelihood(value, around(value, 0.25), kind, 0.0041 if is_ais else None, 0.62 if is_ais else None)
+    return Likelihood(value, around(value, 0.25), kind, 0.0012 if is_ais else None, 0.62 if is_ais else None)
 
 
 def make_run(folder: Path, system: str, mode: str = "full", transpose: int = 0) -> Path:
@@ -236,6 +236,10 @@ def test_a_comparison_says_when_its_figure_does_not_stand(tmp_path):
     scores.write_text(json.dumps(found), encoding="utf-8")
     write_table([run], tmp_path / "page.md")
     assert "≈ −6.00, which does not stand: 0.27 nat better" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    found["check"] |= {"more_temperatures_log_likelihood": -6.0, "standard_error": 0.02}
+    scores.write_text(json.dumps(found), encoding="utf-8")
+    write_table([run], tmp_path / "page.md")
+    assert "≈ −6.00, which is undecided: 0.27 nat better" in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
 def test_a_pipe_does_not_break_a_row(tmp_path):

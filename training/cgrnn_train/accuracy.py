@@ -8,7 +8,7 @@ per_frame  mean over frames; a frame that is silent and predicted silent counts 
 pooled     ΣTP / Σ(TP + FP + FN) over all frames, as `mir_eval.multipitch` has it; silence that is predicted counts
            neither way.
 
-Intervals are 95 % percentile bootstraps that draw whole sequences, since the frames of one piece are alike.
+Intervals are 95 % percentile bootstraps that draw whole sequences (or songs), since the frames of one are alike.
 """
 
 from __future__ import annotations
@@ -67,12 +67,19 @@ def count(probability: Array, truth: Array) -> SequenceCounts:
     return SequenceCounts(len(values), float((hits / np.maximum(union, 1)).sum()), int(hits.sum()), int(union.sum()))
 
 
-def accuracy(counts: Sequence[SequenceCounts], *, resamples: int = RESAMPLES, seed: int = 0) -> Accuracy:
+def accuracy(
+    counts: Sequence[SequenceCounts],
+    songs: NDArray[np.int64] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Accuracy:
     """Both means over sequences, each with its 95 % bootstrap interval by sequence.
 
     Args:
         counts: of each sequence.
-        resamples: bootstrap samples, each of as many sequences as there are.
+        songs: the song that each is a segment of, (sequences,): intervals are then by song.
+        resamples: bootstrap samples, each of as many sequences (or songs) as there are.
         seed: of the bootstrap.
 
     Returns:
@@ -81,22 +88,28 @@ def accuracy(counts: Sequence[SequenceCounts], *, resamples: int = RESAMPLES, se
     Raises:
         ValueError: there is no frame.
     """
-    rows = [row for row in counts if row.frames]
+    rows = [index for index, row in enumerate(counts) if row.frames]
     if not rows:
         raise ValueError("found no frame to compare; expected one sequence at least")
-    frames, accuracy_sums, hits, unions = zip(*rows, strict=True)
+    frames, accuracy_sums, hits, unions = zip(*(counts[index] for index in rows), strict=True)
+    owner = None if songs is None else songs[rows]
     return Accuracy(
-        per_frame=bootstrap_ratio(accuracy_sums, frames, resamples=resamples, seed=seed),
-        pooled=bootstrap_ratio(hits, unions, resamples=resamples, seed=seed),
+        per_frame=bootstrap_ratio(accuracy_sums, frames, owner, resamples=resamples, seed=seed),
+        pooled=bootstrap_ratio(hits, unions, owner, resamples=resamples, seed=seed),
     )
 
 
 def frame_accuracy(
-    probabilities: Sequence[Array], truths: Sequence[Array], *, resamples: int = RESAMPLES, seed: int = 0
+    probabilities: Sequence[Array],
+    truths: Sequence[Array],
+    songs: NDArray[np.int64] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Accuracy:
     """`accuracy` of the `count` of each pair of sequences, each (time, pitch); ValueError if their numbers differ."""
     counts = [count(ours, real) for ours, real in zip(probabilities, truths, strict=True)]
-    return accuracy(counts, resamples=resamples, seed=seed)
+    return accuracy(counts, songs, resamples=resamples, seed=seed)
 
 
 def _array(values: Array) -> NDArray[Any]:

@@ -1,4 +1,7 @@
-"""Intervals by sequence: frames of one piece are alike, so whole sequences are drawn again, not frames."""
+"""Intervals by sequence: frames of one piece are alike, so whole sequences are drawn again, not frames.
+
+Where a data set holds songs in segments, those of one song are alike too, and whole songs are drawn.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,21 @@ from cgrnn_train.scores import Estimate
 RESAMPLES = 1000
 
 
-def bootstrap_ratio(above: ArrayLike, below: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """Σ above / Σ below over sequences, with its 95 % percentile bootstrap interval.
+def bootstrap_ratio(
+    above: ArrayLike, below: ArrayLike, owner: ArrayLike | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """Σ above / Σ below over rows, with its 95 % percentile bootstrap interval.
 
     Args:
-        above: one number a sequence, (sequences,): a sum over its frames.
-        below: what it is a share of, (sequences,): the frames, say. Where a sum is 0 the ratio is 0.
-        resamples: each of as many sequences as there are.
-        seed: of the resamples; the same for any two ratios of as many sequences, so that they can be compared.
+        above: one number a row (a frame, a sequence), (rows,).
+        below: what it is a share of, (rows,): the frames of the row, say. Where a sum is 0 the ratio is 0.
+        owner: what each row is a part of and is drawn with, (rows,) whole numbers; by default each row is its own.
+        resamples: each of as many owners as there are.
+        seed: of the resamples; the same for any two ratios of as many owners, so that they can be compared.
     """
-    sums = np.stack([np.asarray(above, np.float64), np.asarray(below, np.float64)])  # (2, sequence)
+    rows = np.stack([np.asarray(above, np.float64), np.asarray(below, np.float64)])  # (2, row)
+    _, place = np.unique(np.arange(rows.shape[1]) if owner is None else np.asarray(owner), return_inverse=True)
+    sums = np.stack([np.bincount(place, row) for row in rows])  # (2, owner)
     pick = np.random.default_rng(seed).integers(0, sums.shape[1], (resamples, sums.shape[1]))
     value = _ratio(*sums.sum(axis=1, keepdims=True))
     low, high = np.percentile(_ratio(*sums[:, pick].sum(axis=2)), [2.5, 97.5])

@@ -1,6 +1,6 @@
 """Whether an AIS figure can be believed: the same frames from above, from below, and with ten times the temperatures.
 
-`Check.stands` says what is asked of a figure.
+`Check.verdict` says what is asked of a figure.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def evaluate(
             kind = estimator(model, settings)
             progress = stage(kind, min(sum(len(piece) for piece in pieces), frames))
             scores = log_likelihoods(model.to(device), pieces, settings, limit=frames, progress=progress)
-            likelihood = scores.summary(kind)
+            likelihood = scores.summary(kind, pieces.songs)
             result = {"split": split, "frames": len(scores.sequence), "log_likelihood": asdict(likelihood)}
         else:
             command = shlex.join(["cgrnn-train", *sys.argv[1:]])

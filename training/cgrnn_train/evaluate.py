@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from cgrnn_train.accuracy import SequenceCounts, accuracy, count, frame_accuracy
 from cgrnn_train.check import check_annealing
 from cgrnn_train.data.packed import PackedFrames
-from cgrnn_train.data.sequences import sequences
+from cgrnn_train.data.sequences import Sequences, sequences
 from cgrnn_train.frame_scores import FrameScores, Settings
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
@@ -78,7 +78,7 @@ def evaluate_run(
     def likelihood(settings: Settings, name: str) -> tuple[FrameScores, Likelihood]:
         done = stage(f"log-likelihood, {estimator(model, settings)}", frames)
         scores = log_likelihoods(model, pieces, settings, store=store / name, key=key, progress=done)
-        return scores, scores.summary(estimator(model, settings))
+        return scores, scores.summary(estimator(model, settings), pieces.songs)
 
     frame_scores, headline = likelihood(settings, "likelihood")
     trained = None
@@ -92,7 +92,9 @@ def evaluate_run(
         prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
         assert prediction is not None  # every system predicts
     else:
-        prediction = frame_accuracy(frame_scores.marginals.split([len(piece) for piece in pieces]), pieces)
+        prediction = frame_accuracy(
+            frame_scores.marginals.split([len(piece) for piece in pieces]), pieces, pieces.songs
+        )
     reconstruction = _accuracy(model.reconstruct, "reconstruction", model, pieces, settings.seed, store, key, stage)
     scores = Scores(
         system=config.system,
@@ -127,7 +129,7 @@ def _accuracy(
     protocol: Callable[[Tensor], Tensor | None],
     name: str,
     model: System,
-    pieces: Sequence[Tensor],
+    pieces: Sequences,
     seed: int,
     store: Path,
     key: dict[str, object],
@@ -159,4 +161,4 @@ def _accuracy(
             key=key,
             progress=lambda finished: done(sum(islice(lengths, finished))),
         )["counts"]
-    return accuracy([SequenceCounts(int(a), b, int(c), int(d)) for a, b, c, d in counts.tolist()])
+    return accuracy([SequenceCounts(int(a), b, int(c), int(d)) for a, b, c, d in counts.tolist()], pieces.songs)

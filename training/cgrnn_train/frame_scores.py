@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cgrnn_train.bootstrap import RESAMPLES, bootstrap_ratio
@@ -47,13 +48,13 @@ class FrameScores:
     effective_share: Tensor | None = None
     marginals: Tensor | None = None
 
-    def summary(self, kind: str, *, resamples: int = RESAMPLES, seed: int = 0) -> Likelihood:
-        """The mean with its bootstrap interval by sequence."""
+    def summary(
+        self, kind: str, songs: NDArray[np.int64] | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Likelihood:
+        """The mean with its bootstrap interval by sequence, or by song if ``songs`` (sequences,) says whose each is."""
         values, owner = self.log_likelihood.double().numpy(), self.sequence.numpy()
-        counts = np.bincount(owner)
-        scored = counts > 0  # with a limit, some sequences have no frame among those scored
-        sums = np.bincount(owner, values)[scored]
-        mean = bootstrap_ratio(sums, counts[scored], resamples=resamples, seed=seed)
+        unit = owner if songs is None else songs[owner]
+        mean = bootstrap_ratio(values, np.ones_like(values), unit, resamples=resamples, seed=seed)
         error = self.standard_error
         share = self.effective_share
         return Likelihood(

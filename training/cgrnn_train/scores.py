@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from cgrnn_train.files import write_json
 
 FOLDER = "scores"
 
-LARGEST_GAP, LARGEST_CHANGE, SMALLEST_SHARE = 0.02, 0.01, 0.1
-"""What an AIS figure must keep to: forward against reverse and ten times the temperatures, nats a frame; chains."""
+LARGEST_GAP, LARGEST_CHANGE, LARGEST_CHANCE, SMALLEST_SHARE = 0.02, 0.01, 0.005, 0.1
+"""What an AIS figure must keep to, nats a frame: forward against reverse; ten times the temperatures; chance in these.
+The share of the chains that count.
+"""
+
+Verdict = Literal["stands", "does not stand", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class Estimate:
 
     Attributes:
         value: the mean.
-        interval: 95 % bootstrap interval by sequence, low and high.
+        interval: 95 % bootstrap interval by sequence (by song, where a sequence is a segment of one), low and high.
     """
 
     value: float
@@ -83,9 +88,21 @@ class Check:
         """What ten times the temperatures change."""
         return self.more_temperatures_log_likelihood - self.log_likelihood
 
-    def stands(self, effective_share: float) -> bool:
-        """Whether the figure can be believed, ``effective_share`` of the chains counting (0 to 1)."""
-        return abs(self.gap) < LARGEST_GAP and abs(self.change) < LARGEST_CHANGE and effective_share > SMALLEST_SHARE
+    def verdict(self, bias: float, effective_share: float) -> Verdict:
+        """Whether the figure can be believed; undecided where the check has more chance in it than it allows.
+
+        Args:
+            bias: what the chains themselves say that the figure errs by: half the variance of log Ẑ, nats a frame.
+            effective_share: of the chains that count, 0 to 1.
+        """
+        chance = math.inf if self.standard_error is None else self.standard_error
+        if bias >= LARGEST_CHANGE or effective_share <= SMALLEST_SHARE:
+            return "does not stand"
+        if abs(self.gap) - 2 * chance >= LARGEST_GAP or abs(self.change) - 2 * chance >= LARGEST_CHANGE:
+            return "does not stand"
+        if chance > LARGEST_CHANCE:
+            return "undecided"
+        return "stands" if abs(self.gap) < LARGEST_GAP and abs(self.change) < LARGEST_CHANGE else "does not stand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +151,14 @@ class Scores:
     reconstruction: Accuracy | None
     command: str
     seconds: float
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of the check; None without one."""
+        error, share = self.log_likelihood.standard_error, self.log_likelihood.effective_sample_size
+        if self.check is None or error is None or share is None:
+            return None
+        return self.check.verdict(error**2 * self.frames / 2, share)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

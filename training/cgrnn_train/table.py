@@ -15,6 +15,7 @@ from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BE
 from cgrnn_train.results import FitRecord, Result, read_result, run_name
 from cgrnn_train.run import RunError
 from cgrnn_train.scores import (
+    LARGEST_CHANCE,
     LARGEST_CHANGE,
     LARGEST_GAP,
     SMALLEST_SHARE,
@@ -22,6 +23,7 @@ from cgrnn_train.scores import (
     Check,
     Likelihood,
     Scores,
+    Verdict,
 )
 from cgrnn_train.words import as_published, compared, duration, nats, percent, signed
 
@@ -29,6 +31,11 @@ NONE = "–"
 PROTOCOL_NAMES = ("prediction", "reconstruction")
 UNKNOWN = "Data set unknown"
 LAKH = "lakh clean_midi"
+DOUBTS: dict[Verdict, str] = {
+    "stands": "",
+    "does not stand": ", which does not stand",
+    "undecided": ", which is undecided",
+}
 
 LEGEND = f"""\
 LL is the mean log-likelihood of all frames of all sequences, the first included, in nats a frame; higher is better. Its
@@ -36,12 +43,17 @@ sign says on which side it errs: `=` is exact, `≥` a lower bound, `≈` an est
 signs are not strictly comparable, so none is in bold. ACC is frame accuracy TP / (TP + FP + FN) in percent:
 *prediction* from the frames before, *reconstruction* after having seen the frame itself; *per frame* is the mean over
 frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). Systems with an RBM predict by the
-marginals of the annealed chains behind their LL, weighted as AIS weights them. In parentheses and in the column
-"95 %" stand bootstrap intervals by sequence; each row is one training run, and they say nothing of another seed. An AIS
-figure *stands* if on some frames reverse AIS (its start, which the row names, is a heuristic) is within {LARGEST_GAP}
-nat of it, ten times the temperatures change it by less than {LARGEST_CHANGE}, and more than
-{100 * SMALLEST_SHARE:.0f} % of the chains count; RAISE errs low on a model's own frames and may err either way on
-others. *Transposed by ±N*: in training each sequence was, at random, by up to N semitones."""
+marginals of the annealed chains behind their LL, weighted as AIS weights them; SRNN-s and SRNN-s+res reconstruct from
+the later frames too. In parentheses and in the column "95 %" stand bootstrap intervals by sequence (on Lakh by song,
+for its sequences are minutes of songs); each row is one training run, and they say nothing of another seed.
+
+An AIS figure *stands* if on some frames reverse AIS (its start, which the row names, is a heuristic) is within
+{LARGEST_GAP} nat of it and ten times the temperatures change it by less than {LARGEST_CHANGE}, if half the variance of
+its chains, by which it errs, is less than {LARGEST_CHANGE} too, and if more than {100 * SMALLEST_SHARE:.0f} % of them
+count; it is *undecided* if there is more than {LARGEST_CHANCE} of chance in that check. A mode that none of the chains
+found is in neither side. RAISE errs low on a model's own frames and may err either way on others.
+
+*Transposed by ±N*: in training each sequence was, at random, by up to N semitones."""
 
 PROTOCOLS = """\
 *Prediction* is what a system says of a frame from the frames before it, and *reconstruction* is what it says after it
@@ -152,7 +164,7 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
     if scores.trained_bound:
         estimator += f"; the bound that was trained: {signed(scores.trained_bound)}"
     if scores.check:
-        estimator += f"; {_check(scores.check, likelihood)}"
+        estimator += f"; {_check(scores.check)}: {scores.verdict}"
     if result.is_foreign:
         estimator += "; on another data set than it was trained on"
     if scores.frames < frames:
@@ -165,18 +177,13 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
     ]
 
 
-def _check(check: Check, likelihood: Likelihood) -> str:
-    verdict = "stands" if _stands(check, likelihood) else "does not stand"
+def _check(check: Check) -> str:
     below = check.raise_log_likelihood - check.log_likelihood
     chance = "" if check.standard_error is None else f" (by chance ±{check.standard_error:.3f})"
     return (
         f"on {check.frames:,} frames{chance} reverse AIS from {check.reverse_start} {-check.gap:+.3f}, "
-        f"10 times the temperatures {check.change:+.3f}, RAISE {below:+.3f}: {verdict}"
+        f"10 times the temperatures {check.change:+.3f}, RAISE {below:+.3f}"
     ).replace("-", "−")
-
-
-def _stands(check: Check, likelihood: Likelihood) -> bool:
-    return check.stands(likelihood.effective_sample_size or 0.0)
 
 
 def _beside(row: Published, title: str, results: list[Result]) -> Iterable[list[str]]:
@@ -214,7 +221,9 @@ def _distances(result: Result, scores: Scores, title: str, results: list[Result]
                 f"{compared(ours.value, figure)} {name.format(nats(figure))}, "
                 f"which is {'inside' if inside else 'outside'} its 95 % interval"
             )
-    doubt = "" if not scores.check or _stands(scores.check, ours) else ", which does not stand"
+    doubt = {"does not stand": ", which does not stand", "undecided": ", which is undecided"}.get(
+        scores.verdict or "", ""
+    )
     if parts:
         yield f"- {result.title} `{result.run}`, {signed(ours)}{doubt}: {'; '.join(parts)}."
 

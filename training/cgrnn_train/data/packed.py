@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -61,6 +62,11 @@ class Piece:
     length: int
     note_value: str | None = None
     frame_seconds: float | None = None
+
+    @property
+    def song(self) -> str:
+        """The name of the piece that this one is a segment of (NAME of NAME#NUMBER), or its own."""
+        return re.sub(r"#\d+$", "", self.name)
 
 
 class PackedFrames:

@@ -13,6 +13,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
@@ -133,6 +134,13 @@ class Sequences(Sequence[Tensor]):
     def __len__(self) -> int:
         """How many pieces."""
         return len(self._pieces)
+
+    @property
+    def songs(self) -> NDArray[np.int64]:
+        """Which song each piece is of, (pieces,), counted from 0: segments of one song are alike."""
+        names = [piece.song for piece in self._pieces]
+        number = {name: index for index, name in enumerate(dict.fromkeys(names))}
+        return np.array([number[name] for name in names])
 
     @overload
     def __getitem__(self, index: int) -> Tensor: ...
