@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.frame_scores import FrameScores, Job
-from cgrnn_train.likelihood.ais import MARGINAL_SWEEPS, ais, ais_log_partition, annealed_marginals
+from cgrnn_train.likelihood.ais import MARGINAL_SWEEPS, ais, annealed_marginals
 from cgrnn_train.likelihood.chunks import in_chunks
-from cgrnn_train.likelihood.particle import particle_log_likelihood
+from cgrnn_train.likelihood.particle import Conditional, particle_filter
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import Head, free_energy
 
@@ -55,31 +55,27 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
     """Frames by a particle filter over the path of a sampled feed: a chunk is a whole piece."""
     device, settings = next(model.parameters()).device, job.settings
 
-    def log_partition(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-        return ais_log_partition(
-            head,
-            visible_bias,
-            hidden_bias,
-            temperatures=settings.temperatures,
-            chains=settings.chains,
-            chunk=settings.chunk,
-            seed=int(torch.randint(2**62, ())),
-        ).value
+    def conditional(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Conditional:
+        parts: list[Conditional] = []
+        for biases in zip(visible_bias.split(settings.chunk), hidden_bias.split(settings.chunk), strict=True):
+            partition, chains = ais(head, *biases, temperatures=settings.temperatures, chains=settings.chains)
+            parts.append(Conditional(partition.value, annealed_marginals(head, *biases, chains)))
+        return Conditional(*map(torch.cat, zip(*parts, strict=True)))
 
-    def estimate(group: Sequence[int]) -> Tensor:
+    def estimate(group: Sequence[int]) -> dict[str, Tensor]:
         (index,) = group
-        frames = job.pieces[index].to(device)
-        values = particle_log_likelihood(model, frames, settings.samples, log_partition=log_partition)
-        return values[job.rows[index]]
+        found = particle_filter(model, job.pieces[index].to(device), settings.samples, conditional=conditional)
+        return {name: values[job.rows[index]] for name, values in found._asdict().items()}
 
-    values = job.by_pieces(
+    found = job.by_pieces(
         [[index] for index, own in enumerate(job.rows) if len(own)],
         estimate,
         temperatures=settings.temperatures,
         chains=settings.chains,
         particles=settings.samples,
+        marginal_sweeps=MARGINAL_SWEEPS,
     )
-    return FrameScores(values, job.owner)
+    return FrameScores(sequence=job.owner, **found)
 
 
 class Biases:

@@ -89,16 +89,16 @@ class Job:
     progress: Callable[[int], None]
 
     def by_pieces(
-        self, groups: Sequence[Sequence[int]], estimate: Callable[[Sequence[int]], Tensor], **key: object
-    ) -> Tensor:
-        """Run ``estimate`` on groups of pieces, a chunk each; what it returns, one number a scored frame, joined."""
+        self, groups: Sequence[Sequence[int]], estimate: Callable[[Sequence[int]], dict[str, Tensor]], **key: object
+    ) -> dict[str, Tensor]:
+        """Run ``estimate`` on groups of pieces, a chunk each; what it returns, a row for each scored frame, joined."""
         counts = iter([sum(len(self.rows[index]) for index in group) for group in groups])
         return in_chunks(
             len(groups),
             1,
-            lambda part: {"log_likelihood": estimate(groups[part.start])},
+            lambda part: estimate(groups[part.start]),
             seed=self.settings.seed,
             store=self.store,
             key={**self.key, **key},
             progress=lambda done: self.progress(sum(islice(counts, done))),
-        )["log_likelihood"]
+        )

@@ -93,7 +93,7 @@ def _bounds(model: BoundSystem, job: Job) -> FrameScores:
     lengths = [len(piece) for piece in pieces]
     order = sorted((index for index, own in enumerate(rows) if len(own)), key=lambda index: lengths[index])
 
-    def estimate(group: Sequence[int]) -> Tensor:
+    def estimate(group: Sequence[int]) -> dict[str, Tensor]:
         if job.settings.samples > 1 and not model.is_exact:
             values = [model.log_likelihood(pieces[index].to(device), job.settings.samples).cpu() for index in group]
         else:
@@ -101,9 +101,9 @@ def _bounds(model: BoundSystem, job: Job) -> FrameScores:
             ends = torch.tensor([lengths[index] for index in group], device=device)
             mask = torch.arange(frames.shape[1], device=device) < ends[:, None]
             values = list(model.bound(frames, mask).double().cpu())
-        return torch.cat([value[rows[index]] for value, index in zip(values, group, strict=True)])
+        return {"log_likelihood": torch.cat([value[rows[index]] for value, index in zip(values, group, strict=True)])}
 
-    found = job.by_pieces(_groups(order, lengths), estimate, samples=job.settings.samples)
+    found = job.by_pieces(_groups(order, lengths), estimate, samples=job.settings.samples)["log_likelihood"]
     shares = dict(zip(order, found.split([len(rows[index]) for index in order]), strict=True))
     return FrameScores(torch.cat([shares[index] for index in sorted(order)]), job.owner)
 

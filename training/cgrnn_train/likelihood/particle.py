@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,15 +22,41 @@ from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.resampling import systematic_ancestors
 
-LogZ = Callable[[Head, Tensor, Tensor], Tensor]
-"""log Z of rows, (rows,), from a head, b̃_v (rows, visible) and b̃_h (rows, hidden)."""
+
+class Conditional(NamedTuple):
+    """What an estimate says of p(v | u) of each particle.
+
+    Attributes:
+        log_z: log Z, (particles,).
+        marginals: p(vⱼ = 1 | u), (particles, visible).
+    """
+
+    log_z: Tensor
+    marginals: Tensor
+
+
+class Filtered(NamedTuple):
+    """What particles say of each frame of a sequence, on the CPU.
+
+    Attributes:
+        log_likelihood: log p̂(v_n | v_1:n−1), (time,) float64, nats; their sum errs low as an estimate of log p(v_1:N).
+        marginals: p̂(v_nⱼ = 1 | v_1:n−1), (time, visible) float64: of the particles weighted by the frames before.
+    """
+
+    log_likelihood: Tensor
+    marginals: Tensor
 
 
 @torch.no_grad()
-def particle_log_likelihood(
-    model: EnergySystem, frames: Tensor, particles: int, *, log_partition: LogZ, resample_below: float = 0.5
-) -> Tensor:
-    """log p̂(v_n | v_1:n−1) of each frame of one sequence, nats; its sum errs low as an estimate of log p(v_1:N).
+def particle_filter(
+    model: EnergySystem,
+    frames: Tensor,
+    particles: int,
+    *,
+    conditional: Callable[[Head, Tensor, Tensor], Conditional],
+    resample_below: float = 0.5,
+) -> Filtered:
+    """Follow the latent path of one sequence.
 
     Without a sampled feed all particles are the same and the sum is log p(v_1:N) itself, as exact as log Z is.
 
@@ -37,26 +64,27 @@ def particle_log_likelihood(
         model: in evaluation mode.
         frames: v, (time, visible) of 0 and 1.
         particles: how many.
-        log_partition: log Z of the particles' biases, `exact.exact_log_partition` or AIS.
+        conditional: from a head, b̃_v (particles, visible) and b̃_h (particles, hidden): enumeration, or AIS.
         resample_below: the fraction of ``particles`` that the effective sample size must fall under.
-
-    Returns:
-        (time,) float64, on the CPU.
     """
     head = model.rbm.head()
     doubles = head.double()
     state = model.initial().expand(particles if model.has_sampled_feed else 1, -1)
     log_weight = torch.full((len(state),), -math.log(len(state)), dtype=torch.float64, device=state.device)
-    increments: list[Tensor] = []
+    increments, marginals = list[Tensor](), list[Tensor]()
     for frame in frames:
         visible_bias, hidden_bias = model.rbm.biases(state)
         visible_bias = visible_bias.expand(len(state), -1)
         energy = free_energy(doubles, frame.double(), visible_bias.double(), hidden_bias.double())
-        log_weight = log_weight - energy - log_partition(head, visible_bias, hidden_bias).to(energy)
+        found = conditional(head, visible_bias, hidden_bias)
+        marginals.append(torch.exp(log_weight) @ found.marginals.double())
+        log_weight = log_weight - energy - found.log_z.to(energy)
         increments.append(torch.logsumexp(log_weight, 0))
         log_weight = log_weight - increments[-1]
         if torch.exp(-torch.logsumexp(2 * log_weight, 0)) < resample_below * len(state):
             state = state[systematic_ancestors(log_weight)]
             log_weight = torch.full_like(log_weight, -math.log(len(state)))
         state = model.advance(state, frame.expand(len(state), -1))
-    return torch.stack(increments).cpu() if increments else torch.zeros(0, dtype=torch.float64)
+    if not increments:
+        return Filtered(torch.zeros(0, dtype=torch.float64), torch.zeros(0, len(head.weight), dtype=torch.float64))
+    return Filtered(torch.stack(increments).cpu(), torch.stack(marginals).cpu())

@@ -89,7 +89,10 @@ class EnergySystem(System):
 
     @torch.no_grad()
     def predict(self, frames: Tensor) -> Tensor:
-        """See `System.predict`: the marginals of p(v_n | u_(n−1)) by annealed chains, which never see v_n."""
+        """See `System.predict`: the marginals of p(v_n | u_(n−1)) by annealed chains, which never see v_n.
+
+        With a sampled feed u is that of one latent path; `particle_filter` weighs many by the frames before.
+        """
         head, conditionals = self.rbm.head(), self(frames)
         parts = zip(*(bias.flatten(0, 1).split(FRAMES_TOGETHER) for bias in conditionals), strict=True)
         return torch.cat([_marginals(head, *part) for part in parts]).view_as(conditionals.visible_bias)
