@@ -59,6 +59,7 @@ def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
         (["evaluate", nowhere], "is not a run"),
         (["evaluate", run], "give --data"),
         (["evaluate"], "Missing argument"),
+        (["evaluate", run, "--check", 5, "--frames", 4], "leave out one of the two"),
         (["fit", "--data", folder, "--out", tmp_path / "r", "--set", "epochs=3"], "expected model.KEY=VALUE"),
         (["fit", "--out", run, "--data", folder, "--resume", "--set", "fit.epochs=3"], "leave it out"),
         (["table", run], "expected run folders and then a page"),

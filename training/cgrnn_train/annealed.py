@@ -19,10 +19,9 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
     """Frames by AIS: a chunk is some of them, whatever pieces they are of; the recurrence runs once a piece."""
     settings, head = job.settings, model.rbm.head()
     biases = Biases(model, job.pieces, settings.seed)
-    places = torch.cat(job.rows)
 
     def estimate(part: slice) -> dict[str, Tensor]:
-        frames, visible_bias, hidden_bias = biases.of(job.owner[part], places[part])
+        frames, visible_bias, hidden_bias = biases.of(job.owner[part], job.places[part])
         partition, chains = ais(
             head, visible_bias, hidden_bias, temperatures=settings.temperatures, chains=settings.chains
         )
@@ -53,7 +52,7 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
 
 def filtered(model: EnergySystem, job: Job) -> FrameScores:
     """Frames by a particle filter over the path of a sampled feed: a chunk is a whole piece."""
-    device, settings = next(model.parameters()).device, job.settings
+    device, settings, rows = next(model.parameters()).device, job.settings, job.rows
 
     def conditional(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Conditional:
         parts: list[Conditional] = []
@@ -65,10 +64,10 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
     def estimate(group: Sequence[int]) -> dict[str, Tensor]:
         (index,) = group
         found = particle_filter(model, job.pieces[index].to(device), settings.samples, conditional=conditional)
-        return {name: values[job.rows[index]] for name, values in found._asdict().items()}
+        return {name: values[rows[index]] for name, values in found._asdict().items()}
 
     found = job.by_pieces(
-        [[index] for index, own in enumerate(job.rows) if len(own)],
+        [[index] for index, own in enumerate(rows) if len(own)],
         estimate,
         temperatures=settings.temperatures,
         chains=settings.chains,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.annealed import Biases
-from cgrnn_train.frame_scores import Settings
+from cgrnn_train.frame_scores import Settings, chosen_frames
 from cgrnn_train.likelihood.ais import ais
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
@@ -47,12 +47,7 @@ def check_annealing(
         key: what, besides the settings, the figures depend on.
         progress: called with the frames done since the last call.
     """
-    lengths = [len(piece) for piece in pieces]
-    owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-    places = torch.cat([torch.arange(length) for length in lengths])
-    generator = torch.Generator().manual_seed(settings.seed)
-    pick = torch.randperm(len(owner), generator=generator)[:frames].sort().values
-    owner, places = owner[pick], places[pick]
+    owner, places = chosen_frames(pieces, frames, settings.seed)
     head, biases = model.rbm.head(), Biases(model, pieces, settings.seed)
 
     def estimate(part: slice) -> dict[str, Tensor]:
@@ -74,7 +69,7 @@ def check_annealing(
         }
 
     found = in_chunks(
-        len(pick),
+        len(owner),
         settings.chunk,
         estimate,
         seed=settings.seed,
@@ -90,8 +85,8 @@ def check_annealing(
     )
     variance = found.pop("variance")
     return Check(
-        len(pick),
+        len(owner),
         **{name: float(values.mean()) for name, values in found.items()},
-        standard_error=float(variance.sum().sqrt()) / len(pick),
+        standard_error=float(variance.sum().sqrt()) / len(owner),
         reverse_start=REVERSE_START,
     )

@@ -143,8 +143,10 @@ def evaluate(
     from cgrnn_train.frame_scores import Settings
     from cgrnn_train.log_likelihood import estimator, log_likelihoods
     from cgrnn_train.models.system import BoundSystem
-    from cgrnn_train.run import is_unfinished, load, open_data
+    from cgrnn_train.run import RunError, is_unfinished, load, open_data
 
+    if check and frames is not None:
+        raise RunError("found --check with --frames, whose figure is not kept; leave out one of the two")
     if threads:
         torch.set_num_threads(threads)
     device = compute_device(accelerator)
@@ -175,8 +177,8 @@ def evaluate(
         return
     low, high = likelihood.interval
     annealed = ""
-    if likelihood.standard_error is not None and likelihood.effective_sample_size is not None:
-        share = f"{likelihood.effective_sample_size:.0%}"
+    if likelihood.standard_error is not None and likelihood.effective_share is not None:
+        share = f"{likelihood.effective_share:.0%}"
         annealed = f", standard error {likelihood.standard_error:.4f}, effective chains {share}"
     print(
         f"{run} on {split}: {likelihood.value:.3f} nats a frame, 95 % interval by sequence {low:.3f} to {high:.3f}, "
@@ -221,8 +223,7 @@ def figures(
     *runs, out = paths
     if not runs:
         raise RunError(f"found {out} alone; expected run folders and then the folder to write")
-    place = int(piece) if piece.isdecimal() else piece
-    write_figures(runs, open_data(runs[0], data), out, piece=place, split=split, seed=seed)
+    write_figures(runs, open_data(runs[0], data), out, piece=piece, split=split, seed=seed)
     print(f"wrote {out}", file=sys.stderr)
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -34,6 +35,19 @@ class Settings:
     chunk: int = 64
     samples: int = 1
     seed: int = 0
+
+
+def chosen_frames(pieces: Sequence[Tensor], limit: int | None, seed: int) -> tuple[Tensor, Tensor]:
+    """A random ``limit`` of all frames, the same ones for one seed, or all of them: their pieces and places, in order.
+
+    Returns:
+        (owner, places), each (frames,) int64: the index of a frame's piece, and of the frame in it.
+    """
+    lengths = [len(piece) for piece in pieces]
+    owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    places = torch.cat([torch.arange(length) for length in lengths])
+    pick = torch.randperm(len(owner), generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+    return owner[pick], places[pick]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +86,8 @@ class Job:
 
     Attributes:
         pieces: the sequences, each (time, visible).
-        rows: the frames of each piece that are scored.
-        owner: the piece of each such frame, in order.
+        owner: the piece of each frame that is scored, in order.
+        places: which of its piece's frames each is.
         settings: of the estimate.
         store: see `cgrnn_train.likelihood.chunks.in_chunks`.
         key: see there.
@@ -81,18 +95,24 @@ class Job:
     """
 
     pieces: Sequence[Tensor]
-    rows: tuple[Tensor, ...]
     owner: Tensor
+    places: Tensor
     settings: Settings
     store: Path | None
     key: dict[str, object]
     progress: Callable[[int], None]
 
+    @property
+    def rows(self) -> tuple[Tensor, ...]:
+        """Which frames of each piece are scored."""
+        return self.places.split(torch.bincount(self.owner, minlength=len(self.pieces)).tolist())
+
     def by_pieces(
         self, groups: Sequence[Sequence[int]], estimate: Callable[[Sequence[int]], dict[str, Tensor]], **key: object
     ) -> dict[str, Tensor]:
         """Run ``estimate`` on groups of pieces, a chunk each; what it returns, a row for each scored frame, joined."""
-        counts = iter([sum(len(self.rows[index]) for index in group) for group in groups])
+        rows = self.rows
+        counts = iter([sum(len(rows[index]) for index in group) for group in groups])
         return in_chunks(
             len(groups),
             1,

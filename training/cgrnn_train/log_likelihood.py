@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from cgrnn_train.annealed import annealed, filtered
-from cgrnn_train.frame_scores import FrameScores, Job, Settings
+from cgrnn_train.frame_scores import FrameScores, Job, Settings, chosen_frames
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
 
@@ -51,11 +51,8 @@ def log_likelihoods(
     settings = settings or Settings()
     was_training = model.training
     model.eval()
-    owner = torch.cat([torch.full((len(piece),), index) for index, piece in enumerate(pieces)])
-    pick = torch.randperm(len(owner), generator=torch.Generator().manual_seed(settings.seed))[:limit].sort().values
-    owner = owner[pick]
-    rows = _rows_in_pieces(pieces, pick, owner)
-    job = Job(pieces, rows, owner, settings, store, {**(key or {}), "limit": limit}, progress)
+    owner, places = chosen_frames(pieces, limit, settings.seed)
+    job = Job(pieces, owner, places, settings, store, {**(key or {}), "limit": limit}, progress)
     if isinstance(model, BoundSystem):
         scores = _bounds(model, job)
     elif isinstance(model, EnergySystem) and model.has_sampled_feed and settings.samples > 1:
@@ -78,13 +75,6 @@ def estimator(model: System, settings: Settings) -> str:
     if settings.samples > 1:
         return f"particle filter, {settings.samples} particles (errs low), of {kind}"
     return f"{kind}, one sample of the latent path"
-
-
-def _rows_in_pieces(pieces: Sequence[Tensor], pick: Tensor, owner: Tensor) -> tuple[Tensor, ...]:
-    """The frames of each piece that are among ``pick``, which counts the frames of all pieces and is in order."""
-    lengths = torch.tensor([len(piece) for piece in pieces])
-    first = lengths.cumsum(0) - lengths
-    return (pick - first[owner]).split(torch.bincount(owner, minlength=len(pieces)).tolist())
 
 
 def _bounds(model: BoundSystem, job: Job) -> FrameScores:

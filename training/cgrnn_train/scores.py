@@ -44,14 +44,14 @@ class Likelihood:
         interval: 95 % bootstrap interval by sequence, low and high.
         kind: of the estimator, in words.
         standard_error: of the mean that comes from estimating log Z; None where nothing is annealed.
-        effective_sample_size: mean share of the AIS chains that count, 0 to 1; None where nothing is annealed.
+        effective_share: mean share of the AIS chains that count, 0 to 1; None where nothing is annealed.
     """
 
     value: float
     interval: tuple[float, float]
     kind: str
     standard_error: float | None
-    effective_sample_size: float | None
+    effective_share: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Scores:
     @property
     def verdict(self) -> Verdict | None:
         """Of the check; None without one."""
-        error, share = self.log_likelihood.standard_error, self.log_likelihood.effective_sample_size
+        error, share = self.log_likelihood.standard_error, self.log_likelihood.effective_share
         if self.check is None or error is None or share is None:
             return None
         return self.check.verdict(error**2 * self.frames / 2, share)

@@ -254,9 +254,9 @@ def _training(fit: FitRecord, transpose: int) -> str:
 
 
 def _estimator(likelihood: Likelihood) -> str:
-    if likelihood.standard_error is None or likelihood.effective_sample_size is None:
+    if likelihood.standard_error is None or likelihood.effective_share is None:
         return likelihood.kind
-    effective = f"effective chains {100 * likelihood.effective_sample_size:.0f} %"
+    effective = f"effective chains {100 * likelihood.effective_share:.0f} %"
     return f"{likelihood.kind}; standard error {likelihood.standard_error:.4f}, {effective}"
 
 
