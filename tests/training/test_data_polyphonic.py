@@ -134,4 +134,4 @@ def test_the_commands(tmp_path: Path):
     assert not result.stdout
     refused = CliRunner().invoke(app, ["chorales", str(tmp_path / "chorales"), "--note-value", "1/3"])
     assert isinstance(refused.exception, DataError)
-    assert "give 1/4 or 1/8" in str(refused.exception)
+    assert "expected 1/4 or 1/8" in str(refused.exception)

@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader
 
 from cgrnn_train.chains import Chains
 from cgrnn_train.config import FitConfig, RunConfig
+from cgrnn_train.data.batches import Batch, TrainingBatches
 from cgrnn_train.data.packed import PackedFrames
-from cgrnn_train.data.sequences import Batch, TrainingBatches, sequences
+from cgrnn_train.data.sequences import sequences
 from cgrnn_train.frame_scores import Settings
 from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.log_likelihood import log_likelihoods

@@ -18,12 +18,13 @@ import music21
 
 from cgrnn_bundle.frames import FrameSpec, Rule, notes_to_frames
 from cgrnn_train.data.convert import Converted, Report, convert
-from cgrnn_train.data.errors import UnusableFileError
+from cgrnn_train.data.errors import DataError, UnusableFileError
 from cgrnn_train.data.grid import DEFAULT_BPM
 from cgrnn_train.data.packed import Roll, check_target, write_packed
 from cgrnn_train.data.splits import SHARES, split_by_group
 
 VOICES = 4
+NOTE_VALUES = ("1/4", "1/8")
 SUFFIXES = (".mxl", ".xml", ".krn")
 
 
@@ -56,8 +57,10 @@ def prepare_chorales(
 ) -> dict[str, Any]:
     """Write the chorales of music21's corpus as data set `out`; return the meta.
 
-    note_value: what a frame is. Raises DataError.
+    note_value: what a frame is, "1/4" or "1/8". Raises DataError.
     """
+    if note_value not in NOTE_VALUES:
+        raise DataError(f"found the note value {note_value!r}; expected {' or '.join(NOTE_VALUES)}")
     check_target(out)
     quarters = float(4 * Fraction(note_value))
     spec = FrameSpec(quarters * 60 / DEFAULT_BPM, rule, note_value)

@@ -98,8 +98,6 @@ def chorales(
     """Bach's chorales from the corpus that music21 brings, split 0.9/0.05/0.05 by chorale."""
     from cgrnn_train.data.chorales import prepare_chorales
 
-    if note_value not in ("1/4", "1/8"):
-        raise DataError(f"--note-value is {note_value!r}; give 1/4 or 1/8")
     spec = _spec(0.25, rule)
     _tell(
         out,

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from cgrnn_train.data.batches import TrainingBatches, cut
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.sequences import TrainingBatches, cut, mean_frame, sequences
+from cgrnn_train.data.sequences import mean_frame, sequences
 
 
 def frames_seen(batches):
