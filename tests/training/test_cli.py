@@ -88,7 +88,7 @@ def test_evaluate_prints_one_json_object(command, run, folder):
     assert code == 0
     assert score["frames"] == 10
     likelihood = score["log_likelihood"]
-    assert likelihood["kind"] == "AIS, 20 temperatures x 4 chains (errs high)"
+    assert likelihood["kind"] == "AIS, 20 temperatures x 4 chains, visited frames summed (errs high)"
     assert likelihood["interval"][0] <= likelihood["value"] <= likelihood["interval"][1]
     assert not (run / "scores").exists()  # some frames are no score of the split
 

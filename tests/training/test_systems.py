@@ -102,7 +102,7 @@ def test_a_likelihood_names_its_kind_and_covers_every_frame(system):
     assert scores.log_likelihood.sum() < 0
     kind = estimator(model, settings)
     if isinstance(model, EnergySystem):
-        assert kind == "AIS, 30 temperatures x 4 chains (errs high)"
+        assert kind == "AIS, 30 temperatures x 4 chains, visited frames summed (errs high)"
     elif system.startswith("rnn-"):
         assert kind == "exact"
     else:

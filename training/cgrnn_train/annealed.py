@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.frame_scores import FrameScores, Job
-from cgrnn_train.likelihood.ais import MARGINAL_SWEEPS, ais, annealed_marginals
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.particle import Conditional, particle_filter
+from cgrnn_train.likelihood.summed import summed_ais
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import Head, free_energy
 
@@ -22,15 +22,13 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
 
     def estimate(part: slice) -> dict[str, Tensor]:
         frames, visible_bias, hidden_bias = biases.of(job.owner[part], job.places[part])
-        partition, chains = ais(
-            head, visible_bias, hidden_bias, temperatures=settings.temperatures, chains=settings.chains
-        )
+        found = summed_ais(head, visible_bias, hidden_bias, temperatures=settings.temperatures, chains=settings.chains)
         energy = free_energy(head, frames, visible_bias, hidden_bias).double()
         return {
-            "log_likelihood": -energy - partition.value,
-            "standard_error": partition.standard_error,
-            "effective_share": partition.effective_sample_size / settings.chains,
-            "marginals": annealed_marginals(head, visible_bias, hidden_bias, chains),
+            "log_likelihood": -energy - found.partition.value,
+            "standard_error": found.partition.standard_error,
+            "effective_share": found.partition.effective_sample_size / settings.chains,
+            "marginals": found.marginals,
         }
 
     found = in_chunks(
@@ -39,12 +37,7 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
         estimate,
         seed=settings.seed,
         store=job.store,
-        key={
-            **job.key,
-            "temperatures": settings.temperatures,
-            "chains": settings.chains,
-            "marginal_sweeps": MARGINAL_SWEEPS,
-        },
+        key={**job.key, "estimator": "summed", "temperatures": settings.temperatures, "chains": settings.chains},
         progress=job.progress,
     )
     return FrameScores(sequence=job.owner, **found)
@@ -57,8 +50,8 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
     def conditional(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Conditional:
         parts: list[Conditional] = []
         for biases in zip(visible_bias.split(settings.chunk), hidden_bias.split(settings.chunk), strict=True):
-            partition, chains = ais(head, *biases, temperatures=settings.temperatures, chains=settings.chains)
-            parts.append(Conditional(partition.value, annealed_marginals(head, *biases, chains)))
+            found = summed_ais(head, *biases, temperatures=settings.temperatures, chains=settings.chains)
+            parts.append(Conditional(found.partition.value, found.marginals))
         return Conditional(*map(torch.cat, zip(*parts, strict=True)))
 
     def estimate(group: Sequence[int]) -> dict[str, Tensor]:
@@ -72,7 +65,7 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
         temperatures=settings.temperatures,
         chains=settings.chains,
         particles=settings.samples,
-        marginal_sweeps=MARGINAL_SWEEPS,
+        estimator="summed",
     )
     return FrameScores(sequence=job.owner, **found)
 

@@ -13,16 +13,16 @@ from torch import Tensor
 
 from cgrnn_train.annealed import Biases
 from cgrnn_train.frame_scores import Settings, chosen_frames
-from cgrnn_train.likelihood.ais import ais
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
-from cgrnn_train.likelihood.reverse_ais import annealed_starts, sandwich
+from cgrnn_train.likelihood.reverse_ais import annealed_starts
+from cgrnn_train.likelihood.summed import summed_ais, summed_from_above
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import free_energy
 from cgrnn_train.scores import Check
 
-REVERSE_START = "the ends of AIS with ten times the temperatures"
-"""A heuristic, for the promise of reverse AIS holds for exact samples."""
+REVERSE = "samples from the ends of AIS with ten times the temperatures"
+"""A heuristic, for the promise holds for exact samples."""
 
 
 @torch.no_grad()
@@ -53,19 +53,19 @@ def check_annealing(
     def estimate(part: slice) -> dict[str, Tensor]:
         shown, visible_bias, hidden_bias = biases.of(owner[part], places[part])
         conditionals = visible_bias, hidden_bias
-        longer, ends = ais(head, *conditionals, temperatures=10 * settings.temperatures, chains=settings.chains)
-        start = annealed_starts(head, *conditionals, annealed=ends)
-        both = sandwich(head, *conditionals, start=start, temperatures=settings.temperatures)
-        by_raise = raise_log_probabilities(
-            head, shown, *conditionals, temperatures=settings.temperatures, chains=settings.chains
-        )
+        temperatures, chains = settings.temperatures, settings.chains
+        longer = summed_ais(head, *conditionals, temperatures=10 * temperatures, chains=chains)
+        start = annealed_starts(head, *conditionals, annealed=longer.annealed)
+        found = summed_ais(head, *conditionals, temperatures=temperatures, chains=chains)
+        above = summed_from_above(head, *conditionals, found, start=start, temperatures=temperatures)
+        by_raise = raise_log_probabilities(head, shown, *conditionals, temperatures=temperatures, chains=chains)
         energy = free_energy(head, shown, *conditionals).double()
         return {
-            "log_likelihood": -energy - both.forward.value,
-            "reverse_log_likelihood": -energy - both.reverse.value,
-            "more_temperatures_log_likelihood": -energy - longer.value,
+            "log_likelihood": -energy - found.partition.value,
+            "reverse_log_likelihood": -energy - above,
+            "more_temperatures_log_likelihood": -energy - longer.partition.value,
             "raise_log_likelihood": by_raise.value,
-            "variance": both.forward.standard_error.square(),
+            "variance": found.partition.standard_error.square(),
         }
 
     found = in_chunks(
@@ -79,7 +79,7 @@ def check_annealing(
             "frames": frames,
             "temperatures": settings.temperatures,
             "chains": settings.chains,
-            "reverse_start": REVERSE_START,
+            "reverse": REVERSE,
         },
         progress=progress,
     )
@@ -88,5 +88,5 @@ def check_annealing(
         len(owner),
         **{name: float(values.mean()) for name, values in found.items()},
         standard_error=float(variance.sum().sqrt()) / len(owner),
-        reverse_start=REVERSE_START,
+        reverse=REVERSE,
     )

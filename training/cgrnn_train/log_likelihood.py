@@ -69,7 +69,7 @@ def estimator(model: System, settings: Settings) -> str:
     """The kind of estimate that `log_likelihoods` makes, in words."""
     if isinstance(model, BoundSystem):
         return model.kind(settings.samples)
-    kind = f"AIS, {settings.temperatures:,} temperatures x {settings.chains} chains (errs high)"
+    kind = f"AIS, {settings.temperatures:,} temperatures x {settings.chains} chains, visited frames summed (errs high)"
     if not (isinstance(model, EnergySystem) and model.has_sampled_feed):
         return kind
     if settings.samples > 1:

@@ -61,13 +61,12 @@ class Check:
     Attributes:
         frames: how many, a random choice.
         log_likelihood: by AIS with the settings of the figure: errs high.
-        reverse_log_likelihood: by reverse AIS with as many temperatures: errs low if its starts are samples of the
-            model.
+        reverse_log_likelihood: from the other side: errs low if its samples are the model's.
         more_temperatures_log_likelihood: by AIS with ten times the temperatures.
         raise_log_likelihood: by RAISE with as many temperatures: errs low on the model's own frames, and on others may
             err high where temperatures are few.
         standard_error: of ``log_likelihood``, from the chains' chance; None in records older than it.
-        reverse_start: where reverse AIS starts, a heuristic.
+        reverse: how ``reverse_log_likelihood`` was estimated, in words.
     """
 
     frames: int
@@ -76,7 +75,7 @@ class Check:
     more_temperatures_log_likelihood: float
     raise_log_likelihood: float
     standard_error: float | None = None
-    reverse_start: str = "1,000 Gibbs sweeps from the base"
+    reverse: str = "reverse AIS from 1,000 Gibbs sweeps from the base"
 
     @property
     def gap(self) -> float:

@@ -181,7 +181,7 @@ def _check(check: Check) -> str:
     below = check.raise_log_likelihood - check.log_likelihood
     chance = "" if check.standard_error is None else f" (by chance ±{check.standard_error:.3f})"
     return (
-        f"on {check.frames:,} frames{chance} reverse AIS from {check.reverse_start} {-check.gap:+.3f}, "
+        f"on {check.frames:,} frames{chance} {check.reverse} {-check.gap:+.3f}, "
         f"10 times the temperatures {check.change:+.3f}, RAISE {below:+.3f}"
     ).replace("-", "−")
 

@@ -6,8 +6,7 @@ at exact samples of its base.
 E[Ẑ] = Z, therefore E[log Ẑ] ≤ log Z, and a likelihood −F − log Ẑ is **over-estimated** by about half the variance of
 log Ẑ: print the number of temperatures, the effective sample size and the change at more temperatures beside it.
 
-The chains' ends, weighted, are samples of the model: they give its marginals too, where Gibbs chains of the same length
-do not mix.
+The chains' ends, weighted, are samples of the model. `summed` makes more of the same chains.
 """
 
 from __future__ import annotations
@@ -20,11 +19,7 @@ from torch import Tensor
 
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.path import Annealed, AnnealingPath
-from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.models.head import Head
-
-MARGINAL_SWEEPS = 10
-"""Of Gibbs after the path, over which `annealed_marginals` takes the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +55,6 @@ def ais(
     path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)
     annealed = path.ascend(path.draw_base(chains))
     return log_mean(path.log_base_partition + annealed.gain), annealed
-
-
-@torch.no_grad()
-def annealed_marginals(head: Head, visible_bias: Tensor, hidden_bias: Tensor, annealed: Annealed) -> Tensor:
-    """p(vⱼ = 1 | u) of each frame, (frames, visible), from what `ais` returned for the same arguments.
-
-    The weighted mean over chains of p(v | hidden units) in a few sweeps at β = 1, which leave the distribution of
-    weighted chains as it is: consistent, and biased as every self-normalised estimate is.
-    """
-    total = torch.zeros_like(annealed.frames)
-    gibbs(head, annealed.frames, visible_bias, hidden_bias, MARGINAL_SWEEPS, probability_sum=total)
-    weights = torch.softmax(annealed.gain, dim=0).to(total.dtype)  # (chains, frames)
-    return (weights[..., None] * total).sum(0) / MARGINAL_SWEEPS
 
 
 def ais_log_partition(

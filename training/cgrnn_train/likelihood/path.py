@@ -10,6 +10,7 @@ it, the estimates err. Gains are summed in float64.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,9 @@ from torch.nn import functional as F
 
 from cgrnn_train.likelihood.sweep import Sweeper, tiles
 from cgrnn_train.models.head import Head
+
+Watch = Callable[[float, slice, Tensor], None]
+"""Called with β, some rows and their v, (chains, rows, visible), in a buffer that the next sweep writes over."""
 
 
 class Annealed(NamedTuple):
@@ -60,12 +64,13 @@ class AnnealingPath:
         """Exact samples of p_0, (chains, frames, visible)."""
         return _draw(self.base.expand(chains, -1, -1))
 
-    def ascend(self, frames: Tensor) -> Annealed:
+    def ascend(self, frames: Tensor, watch: Watch = lambda beta, rows, frame: None) -> Annealed:
         """Anneal ``frames`` (chains, frames, visible) from β = 0 to 1.
 
         From exact samples of p_0, E[exp(gain)] = Z / Z_0, and the ends weighted by exp(gain) are samples of p_1.
+        ``watch`` is told of every sweep; there is none at β = 1.
         """
-        return self._anneal(frames, self.betas)
+        return self._anneal(frames, self.betas, watch)
 
     def descend(self, frames: Tensor) -> Annealed:
         """Anneal ``frames`` (chains, frames, visible) from β = 1 to 0.
@@ -75,14 +80,14 @@ class AnnealingPath:
         return self._anneal(frames, self.betas[::-1])
 
     @torch.no_grad()
-    def _anneal(self, frames: Tensor, betas: list[float]) -> Annealed:
+    def _anneal(self, frames: Tensor, betas: list[float], watch: Watch = lambda beta, rows, frame: None) -> Annealed:
         chains, count, _ = frames.shape
         gain, ends = frames.new_zeros(chains, count, dtype=torch.float64), torch.empty_like(frames)
         for rows in tiles(chains, count, frames.device):
-            gain[:, rows], ends[:, rows] = self._anneal_tile(frames[:, rows].contiguous(), rows, betas)
+            gain[:, rows], ends[:, rows] = self._anneal_tile(frames[:, rows].contiguous(), rows, betas, watch)
         return Annealed(gain, ends)
 
-    def _anneal_tile(self, frame: Tensor, rows: slice, betas: list[float]) -> Annealed:
+    def _anneal_tile(self, frame: Tensor, rows: slice, betas: list[float], watch: Watch) -> Annealed:
         base, tilt = self.base[rows], self.tilt[rows]
         sweeper = Sweeper(self.head, self.hidden_bias[rows], len(frame))
         gain = torch.zeros(frame.shape[:2], dtype=torch.float64, device=frame.device)
@@ -92,6 +97,7 @@ class AnnealingPath:
             gain += (beta - previous) * (frame * tilt).sum(-1)
             if beta != betas[-1]:
                 frame = sweeper.draw(base + beta * tilt)
+                watch(beta, rows, frame)
         return Annealed(gain, frame)
 
 

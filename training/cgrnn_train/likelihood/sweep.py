@@ -12,6 +12,8 @@ At β = 1 it draws from the same conditionals as `Head.sweep`; only what it cost
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -101,11 +103,6 @@ class Sweeper:
         pitch_logits.mul_(self._beta).add_(visible_bias)
         return _fill_uniform(self._frame).lt_(pitch_logits.sigmoid_())
 
-    @property
-    def pitch_probability(self) -> Tensor:
-        """p(v | hidden units) of the last draw, (chains, frames, visible), in a buffer that the next writes over."""
-        return self._pitch_logits
-
 
 @torch.no_grad()
 def gibbs(
@@ -114,8 +111,7 @@ def gibbs(
     visible_bias: Tensor,
     hidden_bias: Tensor,
     sweeps: int,
-    *,
-    probability_sum: Tensor | None = None,
+    watch: Callable[[slice, Tensor], None] = lambda rows, frame: None,
 ) -> Tensor:
     """``sweeps`` of block Gibbs from each frame; no gradient.
 
@@ -125,7 +121,8 @@ def gibbs(
         visible_bias: b̃_v, (frames, visible).
         hidden_bias: b̃_h, (frames, hidden).
         sweeps: how many; none returns a copy.
-        probability_sum: where p(v | hidden units) of every sweep is added, the shape of ``frames``.
+        watch: called after each sweep of some frames with their rows and v, (chains, rows, visible), which the next
+            sweep writes over.
 
     Returns:
         v where they end, (chains, frames, visible).
@@ -137,8 +134,7 @@ def gibbs(
         for _ in range(sweeps):
             sweeper.look(frame, 1.0)
             frame = sweeper.draw(visible_bias[rows])
-            if probability_sum is not None:
-                probability_sum[:, rows] += sweeper.pitch_probability
+            watch(rows, frame)
         ends[:, rows] = frame
     return ends
 

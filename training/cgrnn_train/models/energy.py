@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from cgrnn_train.likelihood.ais import ais, annealed_marginals
+from cgrnn_train.likelihood.summed import summed_ais
 from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.system import System
 
@@ -127,5 +127,6 @@ class EnergySystem(System):
 
 
 def _marginals(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Tensor:
-    _, chains = ais(head, visible_bias, hidden_bias, temperatures=PREDICTION_TEMPERATURES, chains=PREDICTION_CHAINS)
-    return annealed_marginals(head, visible_bias, hidden_bias, chains)
+    return summed_ais(
+        head, visible_bias, hidden_bias, temperatures=PREDICTION_TEMPERATURES, chains=PREDICTION_CHAINS
+    ).marginals

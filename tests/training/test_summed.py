@@ -1,0 +1,171 @@
+"""AIS with its visited frames summed, against enumeration: unbiased in Z, closer than AIS, and bounded from above."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from cgrnn_train.likelihood import visits as visits_room
+from cgrnn_train.likelihood.ais import ais, log_mean
+from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
+from cgrnn_train.likelihood.summed import Summed, summed_ais, summed_from_above
+from cgrnn_train.likelihood.visits import SEVERAL, Visits
+from cgrnn_train.models.cssrbm import UnitSlabs
+from cgrnn_train.models.head import Head
+from cgrnn_train.models.rbm import Spikes
+
+HEADS = [UnitSlabs, Spikes]
+CPU = torch.device("cpu")
+
+
+def model(kind: type[Head], visible: int, hidden: int, scale: float, seed: int) -> tuple[Head, Tensor, Tensor]:
+    torch.manual_seed(seed)
+    weight = scale * torch.randn(visible, hidden)
+    head = UnitSlabs(weight, torch.randn(hidden)) if kind is UnitSlabs else Spikes(2 * weight)
+    return head, torch.randn(1, visible) - 1, torch.randn(1, hidden) - 1
+
+
+def repeated(bias: Tensor, rows: int) -> Tensor:
+    return bias.expand(rows, -1).contiguous()
+
+
+@pytest.fixture(params=HEADS)
+def sharp(request) -> tuple[Head, Tensor, Tensor, float]:
+    """A model of several modes, 4,000 times the same, and its log Z."""
+    head, visible_bias, hidden_bias = model(request.param, 10, 8, 0.9, seed=5)
+    exact = exact_log_partition(head, visible_bias, hidden_bias).item()
+    return head, repeated(visible_bias, 4000), repeated(hidden_bias, 4000), exact
+
+
+@pytest.mark.parametrize("chains", [2, 6])
+def test_z_is_unbiased_even_with_few_temperatures(sharp, chains):
+    *conditionals, exact = sharp
+    ratio = torch.exp(summed_ais(*conditionals, temperatures=3, chains=chains).partition.value - exact)
+    assert abs(ratio.mean() - 1) < 4.5 * ratio.std() / len(ratio) ** 0.5
+    assert ratio.std() / len(ratio) ** 0.5 < 0.03
+
+
+def test_log_z_is_below_the_truth_so_that_a_likelihood_errs_high(sharp):
+    *conditionals, exact = sharp
+    error = summed_ais(*conditionals, temperatures=3, chains=2).partition.value - exact
+    assert error.mean() < -3 * error.std() / len(error) ** 0.5
+
+
+def test_it_errs_less_than_ais_of_twice_the_temperatures(sharp):
+    """Which takes as long."""
+    *conditionals, exact = sharp
+    found = summed_ais(*conditionals, temperatures=20, chains=6).partition.value - exact
+    plain = ais(*conditionals, temperatures=40, chains=6)[0].value - exact
+    assert found.square().mean() < 0.5 * plain.square().mean()
+
+
+def test_it_says_what_is_chance_in_it(sharp):
+    """The error that is printed of a mean over frames, from single ones: within a third of the true one."""
+    *conditionals, exact = sharp
+    found = summed_ais(*conditionals, temperatures=20, chains=16).partition
+    stated = found.standard_error.square().mean().sqrt()
+    assert 2 / 3 < (found.value - exact).square().mean().sqrt() / stated < 3 / 2
+
+
+def test_what_was_visited_is_a_lower_bound_of_z(sharp):
+    *conditionals, exact = sharp
+    found = summed_ais(*conditionals, temperatures=5, chains=2)
+    assert (found.log_sum <= exact + 1e-5).all()
+    assert found.log_sum.std() > 0.001
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_marginals_agree_with_enumeration(kind):
+    head, visible_bias, hidden_bias = model(kind, 12, 21, 0.4, seed=12)
+    exact = (exact_log_probabilities(head, visible_bias[0], hidden_bias[0]).exp() @ all_frames(12)).float()
+    conditionals = head, repeated(visible_bias, 50), repeated(hidden_bias, 50)
+    found = summed_ais(*conditionals, temperatures=50, chains=16).marginals
+    assert (found.mean(0) - exact).abs().max() < 0.02
+    assert (found - exact).abs().max() < 0.2
+    assert (torch.sigmoid(visible_bias) - exact).abs().max() > 0.2
+
+
+def exact_samples(conditionals: tuple[Head, Tensor, Tensor], chains: int) -> Tensor:
+    head, visible_bias, hidden_bias = conditionals
+    probability = exact_log_probabilities(head, visible_bias[0], hidden_bias[0]).exp()
+    pick = torch.multinomial(probability, chains * len(visible_bias), replacement=True)
+    return all_frames(visible_bias.shape[1])[pick].float().view(chains, len(visible_bias), -1)
+
+
+def test_exact_samples_bound_z_from_above(sharp):
+    head, visible_bias, hidden_bias, exact = sharp
+    conditionals = head, visible_bias, hidden_bias
+    found = summed_ais(*conditionals, temperatures=10, chains=6)
+    start = exact_samples(conditionals, 6)
+    above = summed_from_above(*conditionals, found, start=start, temperatures=10) - exact
+    assert above.mean() > 0
+    assert torch.exp(-above).mean().item() == pytest.approx(1, abs=0.02)  # 1 / Ẑ is unbiased
+
+
+def test_where_little_was_visited_reverse_ais_bounds_z_from_above():
+    """2^20 frames, all alike, of which chains see a hundred."""
+    conditionals = Spikes(torch.zeros(20, 3)), torch.zeros(5, 20), torch.zeros(5, 3)
+    found = summed_ais(*conditionals, temperatures=5, chains=4)
+    exact = torch.tensor(23 * math.log(2)).double()
+    assert torch.allclose(found.partition.value, exact, atol=0.1)
+    start = (torch.rand(4, 5, 20) < 0.5).float()
+    assert torch.allclose(summed_from_above(*conditionals, found, start=start, temperatures=5), exact, atol=0.1)
+
+
+def test_a_chain_alone_is_refused(sharp):
+    *conditionals, _ = sharp
+    with pytest.raises(ValueError, match="found 1 chains; expected 2 at least"):
+        summed_ais(*conditionals, temperatures=3, chains=1)
+
+
+def as_sets(found: Summed) -> list[set[tuple[bool, ...]]]:
+    rows, frames = found.visited.rows.tolist(), found.visited.frames(6).tolist()
+    return [{tuple(frame) for row, frame in zip(rows, frames, strict=True) if row == wanted} for wanted in range(7)]
+
+
+def test_frames_keep_to_their_rows_whatever_is_merged_when(monkeypatch):
+    """Seven rows of a model without couplings; merged after every sweep, or at the end."""
+    torch.manual_seed(0)
+    head, visible_bias, hidden_bias = Spikes(torch.zeros(6, 4)), 3 * torch.randn(7, 6), torch.zeros(7, 4)
+    found: list[Summed] = []
+    for limit in (1, 10**9):
+        monkeypatch.setattr(visits_room, "MERGE_ROWS", limit)
+        torch.manual_seed(1)
+        found.append(summed_ais(head, visible_bias, hidden_bias, temperatures=20, chains=3))
+    assert as_sets(found[0]) == as_sets(found[1])
+    assert torch.allclose(found[0].partition.value, found[1].partition.value)
+    assert found[0].visited.counted.sum() == 7 * 3 * 20
+    # a factorised model is known all but for what no chain saw
+    assert torch.allclose(found[0].partition.value, exact_log_partition(head, visible_bias, hidden_bias), atol=0.1)
+    assert torch.allclose(found[0].marginals, torch.sigmoid(visible_bias), atol=0.1)
+
+
+def test_visits_know_who_was_where():
+    wide = torch.zeros(3, 128)
+    wide[0, 0], wide[1, 61], wide[2, [62, 127]] = 1, 1, 1
+    visits = Visits(128, CPU)
+    visits.add(torch.stack([wide[[0]], wide[[0]]]))  # both chains in frame 0
+    visits.add(torch.stack([wide[[1]], wide[[2]]]), is_counted=True)
+    visits.add(torch.stack([wide[[1]], wide[[2]]]), is_counted=True)
+    visits.add(torch.stack([wide[[0]], wide[[0]]]), first_row=5)
+    found = visits.visited()
+    by_frame = {
+        (row, int(frame.nonzero()[0])): (chain, counted)
+        for row, frame, chain, counted in zip(
+            found.rows.tolist(), found.frames(128), found.chain.tolist(), found.counted.tolist(), strict=True
+        )
+    }
+    assert by_frame == {(0, 0): (SEVERAL, 0), (0, 61): (0, 2), (0, 62): (1, 2), (5, 0): (SEVERAL, 0)}
+    other = Visits(128, CPU)
+    other.add(wide[None, [1]])
+    other.add(wide[None, [1]], first_row=5)
+    assert other.visited().are_in(found).tolist() == [True, False]
+    assert found.are_in(other.visited()).sum() == 1
+
+
+def test_weights_that_scatter_count_less():
+    """The effective sample size stays that of the chains' weights."""
+    head, visible_bias, hidden_bias = model(Spikes, 10, 8, 0.9, seed=5)
+    found = summed_ais(head, visible_bias, hidden_bias, temperatures=10, chains=8)
+    assert torch.allclose(found.partition.effective_sample_size, log_mean(found.annealed.gain).effective_sample_size)

@@ -1,0 +1,156 @@
+"""AIS in which the frames that its chains visited are summed exactly: the estimate behind every row of the table.
+
+A frame's p(v | u) has few likely v: the K chains of AIS pass through most of them, and of each p*(v) is known. Let S₋ₖ
+be the frames that chains other than k were in, wₖ the weight of chain k at its end, and oₖ the share of some Gibbs
+sweeps from there in which it was outside S₋ₖ. For any set that does not depend on chain k it holds that
+E[wₖ oₖ] = Σ_{v ∉ S₋ₖ} p*(v), and so
+
+    Ẑ = 1/K Σₖ [ Σ_{v ∈ S₋ₖ} p*(v) + wₖ oₖ ],      E[Ẑ] = Z,
+
+whatever the temperatures. Only the second term varies with the weights; that a likely frame was found by a chain of
+small weight, or by one of sixteen, no longer matters. E[log Ẑ] ≤ log Z as with AIS alone: **a likelihood errs high**.
+What chain k was in and is outside S₋ₖ was visited by k alone, so that Ẑ is a sum over distinct frames, and the
+marginals come with it. (With one set of all chains oₖ would be 0: leaving k out of its own keeps Ẑ unbiased.)
+
+From the other side: of samples of the model, independent of S, a share q lies in S, E[q] = Z_S / Z, and
+
+    log Ẑ = log Z_S − log q,      E[log Ẑ] ≥ log Z:      the likelihood **errs low**
+
+(reciprocal importance sampling, Gelfand and Dey 1994). It promises this for exact samples only, as reverse AIS does,
+which stands in where S is too small a part for samples to fall into: of a model that is nearly uniform.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cgrnn_train.likelihood.ais import LogMean, log_mean
+from cgrnn_train.likelihood.path import Annealed, AnnealingPath
+from cgrnn_train.likelihood.reverse_ais import reverse_ais_log_partition
+from cgrnn_train.likelihood.sweep import gibbs
+from cgrnn_train.likelihood.visits import SEVERAL, Visited, Visits
+from cgrnn_train.models.head import Head, free_energy
+
+VISITED_FROM = 0.5
+"""The inverse temperature from which visits are noted: before, chains are seldom in likely frames."""
+
+SMALLEST_PART = 0.1
+"""Of Z, that the visited frames must hold by the estimate itself, or else reverse AIS bounds it."""
+
+FRAMES_TOGETHER = 8192
+"""Distinct frames whose energy is computed at once: bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What chains found of p(v | u) of some rows.
+
+    Attributes:
+        partition: log Z; its effective sample size is that of the chains' weights, as AIS has it.
+        marginals: p(vⱼ = 1 | u), (rows, visible), a ratio of two estimates.
+        annealed: the chains at the end of the path, before the last sweeps.
+        visited: the distinct frames.
+        log_sum: log Σ p*(v) over those, (rows,) float64: a lower bound of log Z that nothing random is in.
+    """
+
+    partition: LogMean
+    marginals: Tensor
+    annealed: Annealed
+    visited: Visited
+    log_sum: Tensor
+
+
+@torch.no_grad()
+def summed_ais(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, temperatures: int, chains: int) -> Summed:
+    """Anneal chains of all rows together, sweep as often again at β = 1, and sum what they visited.
+
+    Args:
+        head: the RBM.
+        visible_bias: b̃_v, (rows, visible).
+        hidden_bias: b̃_h, (rows, hidden).
+        temperatures: inverse temperatures on the path, evenly spaced, and sweeps after it.
+        chains: independent chains a row, 2 or more.
+    """
+    if chains < 2:
+        raise ValueError(f"found {chains} chains; expected 2 at least, for each is left out of what the others visited")
+    visits = Visits(visible_bias.shape[1], visible_bias.device)
+
+    def watch_path(beta: float, rows: slice, frame: Tensor) -> None:
+        if beta >= VISITED_FROM:
+            visits.add(frame, rows.start)
+
+    def watch_end(rows: slice, frame: Tensor) -> None:
+        visits.add(frame, rows.start, is_counted=True)
+
+    path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)
+    annealed = path.ascend(path.draw_base(chains), watch_path)
+    gibbs(head, annealed.frames, visible_bias, hidden_bias, temperatures, watch_end)
+    visited, log_weights = visits.visited(), path.log_base_partition + annealed.gain  # (chains, rows)
+
+    rows, frames = visited.rows, visited.frames(visible_bias.shape[1])
+    log_probability = torch.cat(
+        [
+            -free_energy(head, frames[part].to(visible_bias.dtype), visible_bias[rows[part]], hidden_bias[rows[part]])
+            for part in torch.arange(len(rows), device=rows.device).split(FRAMES_TOGETHER)
+        ]
+    ).double()
+    scale = log_weights.amax(0).scatter_reduce(0, rows, log_probability, "amax")  # (rows,)
+    probability = torch.exp(log_probability - scale[rows])  # p*(v), (distinct,)
+    is_alone, owner = visited.chain != SEVERAL, visited.chain.clamp(min=0)
+    outside = torch.exp(log_weights - scale)[owner, rows] * visited.counted / temperatures * is_alone  # of wₖ oₖ
+
+    total = torch.zeros_like(scale).index_add(0, rows, probability)
+    difference = torch.zeros_like(log_weights).index_put(
+        (owner, rows), outside - probability * is_alone, accumulate=True
+    )
+    terms = total + difference  # (chains, rows): of Ẑ
+    error = terms.std(0) / terms.mean(0) / chains**0.5
+    share = torch.where(is_alone, (probability * (chains - 1) + outside) / chains, probability)  # each frame's in Ẑ
+    marginals = torch.zeros_like(visible_bias, dtype=torch.float64).index_add(0, rows, share[:, None] * frames)
+    return Summed(
+        LogMean(scale + torch.log(terms.mean(0)), error, log_mean(log_weights).effective_sample_size),
+        (marginals / terms.mean(0)[:, None]).to(visible_bias.dtype),
+        annealed,
+        visited,
+        scale + torch.log(total),
+    )
+
+
+@torch.no_grad()
+def summed_from_above(
+    head: Head, visible_bias: Tensor, hidden_bias: Tensor, summed: Summed, *, start: Tensor, temperatures: int
+) -> Tensor:
+    """Estimate log Z of each row from above: the likelihood that follows errs low.
+
+    Args:
+        head: the RBM.
+        visible_bias: b̃_v, (rows, visible).
+        hidden_bias: b̃_h, (rows, hidden).
+        summed: what other chains found of these rows.
+        start: samples of p(v | u) of each row, (chains, rows, visible), independent of ``summed``; the bound is one
+            only if they are exact.
+        temperatures: sweeps of Gibbs from there, each of which gives samples too; steps of reverse AIS.
+
+    Returns:
+        (rows,) float64; infinite where no sample was in a visited frame.
+    """
+    reverse = reverse_ais_log_partition(head, visible_bias, hidden_bias, start=start, temperatures=temperatures)
+    visits = Visits(visible_bias.shape[1], visible_bias.device)
+    gibbs(
+        head,
+        start,
+        visible_bias,
+        hidden_bias,
+        temperatures,
+        lambda rows, frame: visits.add(frame, rows.start, is_counted=True),
+    )
+    samples = visits.visited()
+    inside = torch.zeros_like(summed.log_sum).index_add(
+        0, samples.rows, (samples.counted * samples.are_in(summed.visited)).double()
+    )
+    share = inside / (len(start) * temperatures)
+    part = torch.exp(summed.log_sum - summed.partition.value)  # which nothing of these samples is in
+    return torch.where(part >= SMALLEST_PART, summed.log_sum - torch.log(share), reverse.value)
