@@ -43,11 +43,12 @@ sign says on which side it errs: `=` is exact, `≥` a lower bound, `≈` an est
 signs are not strictly comparable, so none is in bold. ACC is frame accuracy TP / (TP + FP + FN) in percent:
 *prediction* from the frames before, *reconstruction* after having seen the frame itself; *per frame* is the mean over
 frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). Systems with an RBM predict by the
-marginals of the annealed chains behind their LL, weighted as AIS weights them; SRNN-s and SRNN-s+res reconstruct from
-the later frames too. In parentheses and in the column "95 %" stand bootstrap intervals by sequence (on Lakh by song,
-for its sequences are minutes of songs); each row is one training run, and they say nothing of another seed.
+marginals that the chains behind their LL give; SRNN-s and SRNN-s+res reconstruct from the later frames too. In
+parentheses and in the column "95 %" stand bootstrap intervals by sequence (on Lakh by song, for its sequences are
+minutes of songs); each row is one training run, and they say nothing of another seed.
 
-An AIS figure *stands* if on some frames reverse AIS (its start, which the row names, is a heuristic) is within
+*Visited frames summed*: AIS answers only for frames that its chains did not visit, and those are summed exactly. Such a
+figure *stands* if on some frames an estimate that errs low (from samples which the row names, a heuristic) is within
 {LARGEST_GAP} nat of it and ten times the temperatures change it by less than {LARGEST_CHANGE}, if half the variance of
 its chains, by which it errs, is less than {LARGEST_CHANGE} too, and if more than {100 * SMALLEST_SHARE:.0f} % of them
 count; it is *undecided* if there is more than {LARGEST_CHANCE} of chance in that check. A mode that none of the chains
