@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cgrnn_train.likelihood import summed as summed_room
 from cgrnn_train.likelihood import visits as visits_room
 from cgrnn_train.likelihood.ais import ais, log_mean
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
@@ -169,3 +170,12 @@ def test_weights_that_scatter_count_less():
     head, visible_bias, hidden_bias = model(Spikes, 10, 8, 0.9, seed=5)
     found = summed_ais(head, visible_bias, hidden_bias, temperatures=10, chains=8)
     assert torch.allclose(found.partition.effective_sample_size, log_mean(found.annealed.gain).effective_sample_size)
+
+
+def test_no_more_visits_are_noted_than_memory_is_meant_for(monkeypatch):
+    monkeypatch.setattr(summed_room, "NOTED", 12)
+    head, visible_bias, hidden_bias = model(Spikes, 10, 8, 0.9, seed=5)
+    found = summed_ais(head, visible_bias, hidden_bias, temperatures=40, chains=3)
+    assert found.visited.counted.sum() == 12  # of 120
+    exact = exact_log_partition(head, visible_bias, hidden_bias)
+    assert torch.allclose(found.partition.value, exact, atol=0.5)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -20,8 +21,8 @@ from torch.nn import functional as F
 from cgrnn_train.likelihood.sweep import Sweeper, tiles
 from cgrnn_train.models.head import Head
 
-Watch = Callable[[float, slice, Tensor], None]
-"""Called with β, some rows and their v, (chains, rows, visible), in a buffer that the next sweep writes over."""
+Watch = Callable[[int, slice, Tensor], None]
+"""Called with the place on the path, some rows and their v, (chains, rows, visible), a buffer of the next sweep too."""
 
 
 class Annealed(NamedTuple):
@@ -64,7 +65,7 @@ class AnnealingPath:
         """Exact samples of p_0, (chains, frames, visible)."""
         return _draw(self.base.expand(chains, -1, -1))
 
-    def ascend(self, frames: Tensor, watch: Watch = lambda beta, rows, frame: None) -> Annealed:
+    def ascend(self, frames: Tensor, watch: Watch = lambda step, rows, frame: None) -> Annealed:
         """Anneal ``frames`` (chains, frames, visible) from β = 0 to 1.
 
         From exact samples of p_0, E[exp(gain)] = Z / Z_0, and the ends weighted by exp(gain) are samples of p_1.
@@ -80,7 +81,7 @@ class AnnealingPath:
         return self._anneal(frames, self.betas[::-1])
 
     @torch.no_grad()
-    def _anneal(self, frames: Tensor, betas: list[float], watch: Watch = lambda beta, rows, frame: None) -> Annealed:
+    def _anneal(self, frames: Tensor, betas: list[float], watch: Watch = lambda step, rows, frame: None) -> Annealed:
         chains, count, _ = frames.shape
         gain, ends = frames.new_zeros(chains, count, dtype=torch.float64), torch.empty_like(frames)
         for rows in tiles(chains, count, frames.device):
@@ -91,13 +92,13 @@ class AnnealingPath:
         base, tilt = self.base[rows], self.tilt[rows]
         sweeper = Sweeper(self.head, self.hidden_bias[rows], len(frame))
         gain = torch.zeros(frame.shape[:2], dtype=torch.float64, device=frame.device)
-        for previous, beta in zip(betas[:-1], betas[1:], strict=True):
+        for step, (previous, beta) in enumerate(pairwise(betas), start=1):
             sweeper.look(frame, beta)
             gain += sweeper.softplus_gain(previous)
             gain += (beta - previous) * (frame * tilt).sum(-1)
             if beta != betas[-1]:
                 frame = sweeper.draw(base + beta * tilt)
-                watch(beta, rows, frame)
+                watch(step, rows, frame)
         return Annealed(gain, frame)
 
 

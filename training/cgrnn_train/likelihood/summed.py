@@ -34,8 +34,11 @@ from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.likelihood.visits import SEVERAL, Visited, Visits
 from cgrnn_train.models.head import Head, free_energy
 
-VISITED_FROM = 0.5
-"""The inverse temperature from which visits are noted: before, chains are seldom in likely frames."""
+NOTED = 8000
+"""Visits to a row on the path's second half, and after the path, that are noted at most: bounds the memory.
+
+In the first half chains are seldom in likely frames.
+"""
 
 SMALLEST_PART = 0.1
 """Of Z, that the visited frames must hold by the estimate itself, or else reverse AIS bounds it."""
@@ -78,29 +81,31 @@ def summed_ais(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, tempera
         raise ValueError(f"found {chains} chains; expected 2 at least, for each is left out of what the others visited")
     visits = Visits(visible_bias.shape[1], visible_bias.device)
 
-    def watch_path(beta: float, rows: slice, frame: Tensor) -> None:
-        if beta >= VISITED_FROM:
+    on_path = range(temperatures // 2, temperatures, _stride(temperatures // 2, chains))
+    after = range(0, temperatures, _stride(temperatures, chains))
+
+    def watch_path(step: int, rows: slice, frame: Tensor) -> None:
+        if step in on_path:
             visits.add(frame, rows.start)
 
-    def watch_end(rows: slice, frame: Tensor) -> None:
-        visits.add(frame, rows.start, is_counted=True)
+    def watch_end(sweep: int, rows: slice, frame: Tensor) -> None:
+        if sweep in after:
+            visits.add(frame, rows.start, is_counted=True)
 
     path = AnnealingPath(head, visible_bias, hidden_bias, temperatures)
     annealed = path.ascend(path.draw_base(chains), watch_path)
     gibbs(head, annealed.frames, visible_bias, hidden_bias, temperatures, watch_end)
     visited, log_weights = visits.visited(), path.log_base_partition + annealed.gain  # (chains, rows)
 
-    rows, frames = visited.rows, visited.frames(visible_bias.shape[1])
+    parts = visited.parts(FRAMES_TOGETHER)
     log_probability = torch.cat(
-        [
-            -free_energy(head, frames[part].to(visible_bias.dtype), visible_bias[rows[part]], hidden_bias[rows[part]])
-            for part in torch.arange(len(rows), device=rows.device).split(FRAMES_TOGETHER)
-        ]
+        [-free_energy(head, _frames(part, visible_bias), *_biases(part, visible_bias, hidden_bias)) for part in parts]
     ).double()
+    rows = visited.rows
     scale = log_weights.amax(0).scatter_reduce(0, rows, log_probability, "amax")  # (rows,)
     probability = torch.exp(log_probability - scale[rows])  # p*(v), (distinct,)
     is_alone, owner = visited.chain != SEVERAL, visited.chain.clamp(min=0)
-    outside = torch.exp(log_weights - scale)[owner, rows] * visited.counted / temperatures * is_alone  # of wₖ oₖ
+    outside = torch.exp(log_weights - scale)[owner, rows] * visited.counted / len(after) * is_alone  # of wₖ oₖ
 
     total = torch.zeros_like(scale).index_add(0, rows, probability)
     difference = torch.zeros_like(log_weights).index_put(
@@ -109,10 +114,12 @@ def summed_ais(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, tempera
     terms = total + difference  # (chains, rows): of Ẑ
     error = terms.std(0) / terms.mean(0) / chains**0.5
     share = torch.where(is_alone, (probability * (chains - 1) + outside) / chains, probability)  # each frame's in Ẑ
-    marginals = torch.zeros_like(visible_bias, dtype=torch.float64).index_add(0, rows, share[:, None] * frames)
+    marginals = torch.zeros_like(visible_bias)
+    for part, own in zip(parts, (share / terms.mean(0)[rows]).to(marginals.dtype).split(FRAMES_TOGETHER), strict=True):
+        marginals.index_add_(0, part.rows, own[:, None] * _frames(part, visible_bias))
     return Summed(
         LogMean(scale + torch.log(terms.mean(0)), error, log_mean(log_weights).effective_sample_size),
-        (marginals / terms.mean(0)[:, None]).to(visible_bias.dtype),
+        marginals,
         annealed,
         visited,
         scale + torch.log(total),
@@ -145,7 +152,7 @@ def summed_from_above(
         visible_bias,
         hidden_bias,
         temperatures,
-        lambda rows, frame: visits.add(frame, rows.start, is_counted=True),
+        lambda _, rows, frame: visits.add(frame, rows.start, is_counted=True),
     )
     samples = visits.visited()
     inside = torch.zeros_like(summed.log_sum).index_add(
@@ -154,3 +161,15 @@ def summed_from_above(
     share = inside / (len(start) * temperatures)
     part = torch.exp(summed.log_sum - summed.partition.value)  # which nothing of these samples is in
     return torch.where(part >= SMALLEST_PART, summed.log_sum - torch.log(share), reverse.value)
+
+
+def _stride(sweeps: int, chains: int) -> int:
+    return max(1, -(-sweeps * chains // NOTED))
+
+
+def _frames(visited: Visited, visible_bias: Tensor) -> Tensor:
+    return visited.frames(visible_bias.shape[1]).to(visible_bias.dtype)
+
+
+def _biases(visited: Visited, visible_bias: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
+    return visible_bias[visited.rows], hidden_bias[visited.rows]

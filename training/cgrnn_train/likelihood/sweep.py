@@ -111,7 +111,7 @@ def gibbs(
     visible_bias: Tensor,
     hidden_bias: Tensor,
     sweeps: int,
-    watch: Callable[[slice, Tensor], None] = lambda rows, frame: None,
+    watch: Callable[[int, slice, Tensor], None] = lambda sweep, rows, frame: None,
 ) -> Tensor:
     """``sweeps`` of block Gibbs from each frame; no gradient.
 
@@ -121,8 +121,8 @@ def gibbs(
         visible_bias: b̃_v, (frames, visible).
         hidden_bias: b̃_h, (frames, hidden).
         sweeps: how many; none returns a copy.
-        watch: called after each sweep of some frames with their rows and v, (chains, rows, visible), which the next
-            sweep writes over.
+        watch: called after each sweep of some frames with its number, from 0, their rows and v, (chains, rows,
+            visible), which the next sweep writes over.
 
     Returns:
         v where they end, (chains, frames, visible).
@@ -131,10 +131,10 @@ def gibbs(
     chains, count, _ = frames.shape
     for rows in tiles(chains, count, frames.device):
         sweeper, frame = Sweeper(head, hidden_bias[rows], chains), frames[:, rows]
-        for _ in range(sweeps):
+        for sweep in range(sweeps):
             sweeper.look(frame, 1.0)
             frame = sweeper.draw(visible_bias[rows])
-            watch(rows, frame)
+            watch(sweep, rows, frame)
         ends[:, rows] = frame
     return ends
 

@@ -40,6 +40,10 @@ class Visited(NamedTuple):
         bits = torch.arange(BITS, device=self.keys.device)
         return ((self.keys[:, 1:, None] >> bits) & 1).bool().flatten(1)[:, :visible]
 
+    def parts(self, size: int) -> list[Visited]:
+        """These, ``size`` at a time."""
+        return [Visited(*part) for part in zip(*(tensor.split(size) for tensor in self), strict=True)]
+
     def are_in(self, other: Visited) -> Tensor:
         """Whether each is in ``other`` too, (distinct,) bool."""
         keys = torch.cat([other.keys, self.keys])
