@@ -112,8 +112,8 @@ def evaluate(
     run: Run,
     data: Data = None,
     split: Annotated[str, typer.Option(metavar="train|valid|test", help="Which pieces to score.")] = "test",
-    temperatures: Annotated[int, typer.Option(min=1, metavar="N", help="Temperatures of AIS.")] = 1000,
-    chains: Annotated[int, typer.Option(min=2, metavar="N", help="Chains of AIS, a frame.")] = 64,
+    temperatures: Annotated[int, typer.Option(min=1, metavar="N", help="Temperatures of AIS, and sweeps after.")] = 300,
+    chains: Annotated[int, typer.Option(min=2, metavar="N", help="Chains of AIS, a frame.")] = 16,
     chunk: Annotated[int, typer.Option(min=1, metavar="N", help="Frames annealed together: bounds the memory.")] = 64,
     samples: Annotated[
         int | None,

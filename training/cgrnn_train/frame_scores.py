@@ -22,7 +22,7 @@ class Settings:
     """How a likelihood is estimated.
 
     Attributes:
-        temperatures: of AIS.
+        temperatures: of AIS, and sweeps after its path.
         chains: of AIS, a frame.
         chunk: frames annealed together: bounds the memory.
         samples: draws of the latent path of a variational autoencoder, of which 1 is the bound that it is trained on;
@@ -30,8 +30,8 @@ class Settings:
         seed: of the estimate and of ``limit``'s choice.
     """
 
-    temperatures: int = 1000
-    chains: int = 64
+    temperatures: int = 300
+    chains: int = 16
     chunk: int = 64
     samples: int = 1
     seed: int = 0
