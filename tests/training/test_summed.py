@@ -1,5 +1,6 @@
 """AIS with its visited frames summed, against enumeration: unbiased in Z, closer than AIS, and bounded from above."""
 
+import dataclasses
 import math
 
 import pytest
@@ -112,6 +113,18 @@ def test_where_little_was_visited_reverse_ais_bounds_z_from_above():
     assert torch.allclose(found.partition.value, exact, atol=0.1)
     start = (torch.rand(4, 5, 20) < 0.5).float()
     assert torch.allclose(summed_from_above(*conditionals, found, start=start, temperatures=5), exact, atol=0.1)
+
+
+def test_samples_that_are_in_no_visited_frame_leave_a_bound():
+    """The chains are said to have been in one frame alone, which is not that of any sample."""
+    conditionals = Spikes(torch.zeros(6, 3)), torch.full((2, 6), -4.0), torch.zeros(2, 3)
+    elsewhere = Visits(6, CPU)
+    elsewhere.add(torch.ones(3, 2, 6))
+    found = summed_ais(*conditionals, temperatures=20, chains=3)
+    misled = dataclasses.replace(found, visited=elsewhere.visited())
+    above = summed_from_above(*conditionals, misled, start=torch.zeros(3, 2, 6), temperatures=20)
+    assert (above - found.partition.value > 2).all()
+    assert above.isfinite().all()
 
 
 def test_a_chain_alone_is_refused(sharp):

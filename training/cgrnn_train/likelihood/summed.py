@@ -16,8 +16,9 @@ From the other side: of samples of the model, independent of S, a share q lies i
 
     log Ẑ = log Z_S − log q,      E[log Ẑ] ≥ log Z:      the likelihood **errs low**
 
-(reciprocal importance sampling, Gelfand and Dey 1994). It promises this for exact samples only, as reverse AIS does,
-which stands in where S is too small a part for samples to fall into: of a model that is nearly uniform.
+(reciprocal importance sampling, Gelfand and Dey 1994). Where S is a small part of Z, of a model that is nearly uniform,
+few samples fall into it; so q / Z_S is mixed with reverse AIS, which estimates 1/Z without bias too, in the proportion
+that Ẑ says. Both promise this for exact samples only.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ NOTED = 8000
 In the first half chains are seldom in likely frames.
 """
 
-SMALLEST_PART = 0.1
-"""Of Z, that the visited frames must hold by the estimate itself, or else reverse AIS bounds it."""
+LARGEST_PART = 0.99
+"""Of 1/Z from above, that the share of samples in visited frames makes; the rest is reverse AIS, which is never 0."""
 
 FRAMES_TOGETHER = 8192
 """Distinct frames whose energy is computed at once: bounds the memory."""
@@ -142,7 +143,7 @@ def summed_from_above(
         temperatures: sweeps of Gibbs from there, each of which gives samples too; steps of reverse AIS.
 
     Returns:
-        (rows,) float64; infinite where no sample was in a visited frame.
+        (rows,) float64.
     """
     reverse = reverse_ais_log_partition(head, visible_bias, hidden_bias, start=start, temperatures=temperatures)
     visits = Visits(visible_bias.shape[1], visible_bias.device)
@@ -159,8 +160,11 @@ def summed_from_above(
         0, samples.rows, (samples.counted * samples.are_in(summed.visited)).double()
     )
     share = inside / (len(start) * temperatures)
-    part = torch.exp(summed.log_sum - summed.partition.value)  # which nothing of these samples is in
-    return torch.where(part >= SMALLEST_PART, summed.log_sum - torch.log(share), reverse.value)
+    part = torch.exp(summed.log_sum - summed.partition.value).clamp(max=LARGEST_PART)  # nothing of these samples in it
+    return -torch.logaddexp(
+        torch.log(part * share) - summed.log_sum,
+        torch.log1p(-part) - reverse.value,
+    )
 
 
 def _stride(sweeps: int, chains: int) -> int:
