@@ -37,7 +37,7 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
         estimate,
         seed=settings.seed,
         store=job.store,
-        key={**job.key, "estimator": "summed", "temperatures": settings.temperatures, "chains": settings.chains},
+        key={**job.key, "estimator": "summed-2", "temperatures": settings.temperatures, "chains": settings.chains},
         progress=job.progress,
     )
     return FrameScores(sequence=job.owner, **found)
@@ -65,7 +65,7 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
         temperatures=settings.temperatures,
         chains=settings.chains,
         particles=settings.samples,
-        estimator="summed",
+        estimator="summed-2",
     )
     return FrameScores(sequence=job.owner, **found)
 

@@ -91,7 +91,8 @@ class Check:
         """Whether the figure can be believed; undecided where the check has more chance in it than it allows.
 
         Args:
-            bias: what the chains themselves say that the figure errs by: half the variance of log Ẑ, nats a frame.
+            bias: what the chains themselves say that the figure errs by: half the variance of log Ẑ, nats a frame. It
+                knows nothing of a mode that none of them found; ten times the temperatures may.
             effective_share: of the chains that count, 0 to 1.
         """
         chance = math.inf if self.standard_error is None else self.standard_error

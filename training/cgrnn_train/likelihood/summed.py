@@ -9,6 +9,9 @@ E[wₖ oₖ] = Σ_{v ∉ S₋ₖ} p*(v), and so
 
 whatever the temperatures. Only the second term varies with the weights; that a likely frame was found by a chain of
 small weight, or by one of sixteen, no longer matters. E[log Ẑ] ≤ log Z as with AIS alone: **a likelihood errs high**.
+The spread of the K terms shows the error of Ẑ but for what they have in common, the frames that none found: the
+expected square of that is added. A whole mode that none found shows in neither.
+
 What chain k was in and is outside S₋ₖ was visited by k alone, so that Ẑ is a sum over distinct frames, and the
 marginals come with it. (With one set of all chains oₖ would be 0: leaving k out of its own keeps Ẑ unbiased.)
 
@@ -57,7 +60,7 @@ class Summed:
         marginals: p(vⱼ = 1 | u), (rows, visible), a ratio of two estimates.
         annealed: the chains at the end of the path, before the last sweeps.
         visited: the distinct frames.
-        log_sum: log Σ p*(v) over those, (rows,) float64: a lower bound of log Z that nothing random is in.
+        log_sum: log Σ p*(v) over those, (rows,) float64: below log Z for certain.
     """
 
     partition: LogMean
@@ -113,7 +116,8 @@ def summed_ais(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, tempera
         (owner, rows), outside - probability * is_alone, accumulate=True
     )
     terms = total + difference  # (chains, rows): of Ẑ
-    error = terms.std(0) / terms.mean(0) / chains**0.5
+    unseen = torch.zeros_like(scale).index_add(0, rows, outside * probability)  # its mean: Σ p*² P(v ∉ S₋ₖ)
+    error = (terms.var(0) + unseen).div(chains).sqrt() / terms.mean(0)
     share = torch.where(is_alone, (probability * (chains - 1) + outside) / chains, probability)  # each frame's in Ẑ
     marginals = torch.zeros_like(visible_bias)
     for part, own in zip(parts, (share / terms.mean(0)[rows]).to(marginals.dtype).split(FRAMES_TOGETHER), strict=True):

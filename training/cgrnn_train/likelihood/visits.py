@@ -79,7 +79,7 @@ class Visits:
         keys = torch.cat([row[..., None], words], -1).flatten(0, 1)
         chain = chain.flatten()
         self._held.append(Visited(keys, chain, torch.full_like(chain, int(is_counted))))
-        if sum(len(held.chain) for held in self._held) >= MERGE_ROWS:
+        if sum(len(held.chain) for held in self._held) >= max(MERGE_ROWS, len(self._merged.chain)):
             self.visited()
 
     def visited(self) -> Visited:
