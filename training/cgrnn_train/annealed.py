@@ -10,7 +10,7 @@ from torch import Tensor
 from cgrnn_train.frame_scores import FrameScores, Job
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.particle import Conditional, particle_filter
-from cgrnn_train.likelihood.summed import summed_ais
+from cgrnn_train.likelihood.summed import VERSION, summed_ais
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import Head, free_energy
 
@@ -37,7 +37,7 @@ def annealed(model: EnergySystem, job: Job) -> FrameScores:
         estimate,
         seed=settings.seed,
         store=job.store,
-        key={**job.key, "estimator": "summed-2", "temperatures": settings.temperatures, "chains": settings.chains},
+        key={**job.key, "estimator": VERSION, "temperatures": settings.temperatures, "chains": settings.chains},
         progress=job.progress,
     )
     return FrameScores(sequence=job.owner, **found)
@@ -65,7 +65,7 @@ def filtered(model: EnergySystem, job: Job) -> FrameScores:
         temperatures=settings.temperatures,
         chains=settings.chains,
         particles=settings.samples,
-        estimator="summed-2",
+        estimator=VERSION,
     )
     return FrameScores(sequence=job.owner, **found)
 

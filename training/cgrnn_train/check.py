@@ -16,7 +16,7 @@ from cgrnn_train.frame_scores import Settings, chosen_frames
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
 from cgrnn_train.likelihood.reverse_ais import annealed_starts
-from cgrnn_train.likelihood.summed import summed_ais, summed_from_above
+from cgrnn_train.likelihood.summed import VERSION, summed_ais, summed_from_above
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import free_energy
 from cgrnn_train.scores import Check
@@ -76,10 +76,10 @@ def check_annealing(
         store=store,
         key={
             **(key or {}),
+            "estimator": VERSION,
             "frames": frames,
             "temperatures": settings.temperatures,
             "chains": settings.chains,
-            "reverse": REVERSE,
         },
         progress=progress,
     )

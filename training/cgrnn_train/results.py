@@ -20,7 +20,7 @@ from cgrnn_train.run import (
     read_config,
     read_record,
     trained_on,
-    unfinished,
+    unfinished_error,
     weights_digest,
 )
 from cgrnn_train.scores import FOLDER, Scores, read_scores
@@ -84,7 +84,7 @@ def read_result(run: Path, split: str) -> Result:
     """
     config = read_config(run)
     if not (run / WEIGHTS).is_file() and is_unfinished(run):  # a finished run's record needs no weights
-        raise unfinished(run)
+        raise unfinished_error(run)
     scores = _scores(run, split, config.system)
     commands = [*(stage.command for stage in read_origin(run)), read_command(run), scores and scores.command]
     return Result(

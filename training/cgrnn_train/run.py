@@ -107,7 +107,7 @@ def is_unfinished(folder: Path) -> bool:
     return read_record(folder) is None
 
 
-def unfinished(folder: Path) -> RunError:
+def unfinished_error(folder: Path) -> RunError:
     """The error for a run without weights."""
     return RunError(f"{folder} is unfinished: no {WEIGHTS} in it yet; go on with {RESUME}")
 
@@ -152,7 +152,7 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except FileNotFoundError:
-        raise unfinished(folder) from None
+        raise unfinished_error(folder) from None
     except (SafetensorError, RuntimeError) as error:
         words = str(error).splitlines()[0]
         raise RunError(f"{folder / WEIGHTS} does not fit {CONFIG} ({words}); train the run again") from None

@@ -47,7 +47,7 @@ marginals that the chains behind their LL give; SRNN-s and SRNN-s+res reconstruc
 parentheses and in the column "95 %" stand bootstrap intervals by sequence (on Lakh by song, for its sequences are
 minutes of songs); each row is one training run, and they say nothing of another seed.
 
-*Visited frames summed*: AIS answers only for frames that its chains did not visit, and those are summed exactly. Such a
+*Visited frames summed*: the frames that AIS's chains visited are summed exactly, and AIS answers for the rest. An AIS
 figure *stands* if on some frames an estimate that errs low (from samples which the row names, a heuristic) is within
 {LARGEST_GAP} nat of it and ten times the temperatures change it by less than {LARGEST_CHANGE}, if half the variance of
 its chains, by which it errs, is less than {LARGEST_CHANGE} too, and if more than {100 * SMALLEST_SHARE:.0f} % of them
@@ -222,9 +222,7 @@ def _distances(result: Result, scores: Scores, title: str, results: list[Result]
                 f"{compared(ours.value, figure)} {name.format(nats(figure))}, "
                 f"which is {'inside' if inside else 'outside'} its 95 % interval"
             )
-    doubt = {"does not stand": ", which does not stand", "undecided": ", which is undecided"}.get(
-        scores.verdict or "", ""
-    )
+    doubt = DOUBTS[scores.verdict] if scores.verdict else ""
     if parts:
         yield f"- {result.title} `{result.run}`, {signed(ours)}{doubt}: {'; '.join(parts)}."
 

@@ -1,4 +1,4 @@
-"""AIS in which the frames that its chains visited are summed exactly: the estimate behind every row of the table.
+"""AIS in which the frames that its chains visited are summed exactly: the log Z of `cgrnn-train evaluate`.
 
 A frame's p(v | u) has few likely v: the K chains of AIS pass through most of them, and of each p*(v) is known. Let S₋ₖ
 be the frames that chains other than k were in, wₖ the weight of chain k at its end, and oₖ the share of some Gibbs
@@ -47,6 +47,9 @@ In the first half chains are seldom in likely frames.
 LARGEST_PART = 0.99
 """Of 1/Z from above, that the share of samples in visited frames makes; the rest is reverse AIS, which is never 0."""
 
+VERSION = "visited frames summed, 3"
+"""Of this estimate: kept chunks of another are not gone on with."""
+
 FRAMES_TOGETHER = 8192
 """Distinct frames whose energy is computed at once: bounds the memory."""
 
@@ -80,11 +83,13 @@ def summed_ais(head: Head, visible_bias: Tensor, hidden_bias: Tensor, *, tempera
         hidden_bias: b̃_h, (rows, hidden).
         temperatures: inverse temperatures on the path, evenly spaced, and sweeps after it.
         chains: independent chains a row, 2 or more.
+
+    Raises:
+        ValueError: fewer chains.
     """
     if chains < 2:
         raise ValueError(f"found {chains} chains; expected 2 at least, for each is left out of what the others visited")
     visits = Visits(visible_bias.shape[1], visible_bias.device)
-
     on_path = range(temperatures // 2, temperatures, _stride(temperatures // 2, chains))
     after = range(0, temperatures, _stride(temperatures, chains))
 
