@@ -225,3 +225,14 @@ def test_rows_of_several_tiles_keep_apart(monkeypatch):
     other = summed_ais(head, visible_bias, hidden_bias, temperatures=60, chains=8)
     above = summed_from_above(head, visible_bias, hidden_bias, other, start=start, temperatures=60)
     assert torch.allclose(above, exact, atol=0.1)
+
+
+def test_visits_on_the_path_are_noted_in_their_own_rows_too(monkeypatch):
+    """Seven rows, two a tile, each with biases that allow one frame only."""
+    monkeypatch.setattr(sweep_room, "TILE_ROWS", 6)
+    wanted = torch.eye(7, 8)
+    found = summed_ais(
+        Spikes(torch.zeros(8, 2)), 100 * wanted - 50, torch.zeros(7, 2), temperatures=6, chains=3
+    ).visited
+    assert found.rows.tolist() == list(range(7))
+    assert torch.equal(found.frames(8).float(), wanted)
