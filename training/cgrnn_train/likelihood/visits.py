@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-BITS = 62
-"""Pitches in a word of a frame's key."""
+BITS = 24
+"""Pitches in a half of a word of a frame's key: their bits, summed in float32, are exact."""
 
 SEVERAL = -1
 """In the place of a chain, where more than one has been."""
@@ -21,7 +21,7 @@ class Visited(NamedTuple):
     """Distinct frames (v of row u), in the order of their keys.
 
     Attributes:
-        keys: (distinct, 1 + words) int64: the row, then v's pitches as bits.
+        keys: (distinct, 1 + words) int64: the row, then v's pitches as bits, twice `BITS` in a word.
         chain: the one that has been there or `SEVERAL`, (distinct,) int64.
         counted: visits that were to be counted, (distinct,) int64.
     """
@@ -37,7 +37,7 @@ class Visited(NamedTuple):
 
     def frames(self, visible: int) -> Tensor:
         """v of each, (distinct, visible) bool."""
-        bits = torch.arange(BITS, device=self.keys.device)
+        bits = torch.arange(2 * BITS, device=self.keys.device)
         return ((self.keys[:, 1:, None] >> bits) & 1).bool().flatten(1)[:, :visible]
 
     def parts(self, size: int) -> list[Visited]:
@@ -62,9 +62,10 @@ class Visits:
     """
 
     def __init__(self, visible: int, device: torch.device) -> None:
-        self._shift = torch.arange(BITS, device=device)
-        self._padding = -visible % BITS
-        words = (visible + self._padding) // BITS
+        words = -(-visible // (2 * BITS))
+        pitch = torch.arange(visible, device=device)
+        self._bits = torch.zeros(visible, 2 * words, device=device)  # of each pitch in each half
+        self._bits[pitch, pitch // BITS] = 2.0 ** (pitch % BITS)
         nothing = torch.zeros(0, dtype=torch.int64, device=device)
         self._merged = Visited(nothing.new_zeros(0, 1 + words), nothing, nothing)
         self._held: list[Visited] = []
@@ -72,8 +73,8 @@ class Visits:
     def add(self, frame: Tensor, first_row: int = 0, *, is_counted: bool = False) -> None:
         """Chains are in ``frame`` (chains, rows, visible) of 0 and 1, of which the first row is ``first_row``."""
         chains, rows, _ = frame.shape
-        bits = torch.nn.functional.pad(frame.long(), (0, self._padding)).unflatten(-1, (-1, BITS))
-        words = (bits << self._shift).sum(-1)  # (chains, rows, words)
+        halves = (frame @ self._bits.to(frame.dtype)).long()
+        words = halves[..., ::2] + (halves[..., 1::2] << BITS)  # (chains, rows, words)
         row = torch.arange(first_row, first_row + rows, device=frame.device).expand(chains, rows)
         chain = torch.arange(chains, device=frame.device)[:, None].expand(chains, rows)
         keys = torch.cat([row[..., None], words], -1).flatten(0, 1)
