@@ -145,6 +145,25 @@ def test_fine_tuning_begins_with_another_runs_weights(data, small_run, tmp_path)
     assert not (tmp_path / "fourth").exists()
 
 
+def test_a_cgrnn_of_mode_d_gains_a_feed_that_weighs_nothing_at_first(data, small_run, tmp_path):
+    in_mode_d = dataclasses.replace(small_run, model=dataclasses.replace(small_run.model, mode="D"))
+    run(in_mode_d, data, tmp_path / "d")
+    still = dataclasses.replace(small_run, fit=dataclasses.replace(small_run.fit, learning_rate=1e-12, epochs=1))
+    run(still, data, tmp_path / "full", start=tmp_path / "d")
+    d, full = (load_cgrnn(tmp_path / name)[1] for name in ("d", "full"))
+    assert full.config.mode == "full"
+    assert full.feed_weight.numel() > 0
+    frames = (torch.rand(2, 12, d.config.visible) < 0.2).float()
+    assert torch.allclose(full.states(frames), d.states(frames), atol=1e-5)
+    run(small_run, data, tmp_path / "learned", start=tmp_path / "d")
+    assert load_cgrnn(tmp_path / "learned")[1].feed_weight.abs().max() > 1e-3
+    with pytest.raises(RunError, match="mode D become full"):
+        run(in_mode_d, data, tmp_path / "back", start=tmp_path / "full")
+    in_mode_s = dataclasses.replace(small_run, model=dataclasses.replace(small_run.model, mode="S"))
+    with pytest.raises(RunError, match="mode D become full"):
+        run(in_mode_s, data, tmp_path / "s", start=tmp_path / "d")
+
+
 def test_two_processes_share_a_run(data, small_run, tmp_path):
     script = f"""
 import dataclasses

@@ -58,7 +58,11 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", help="Begin with the weights of this finished run: fine-tuning."),
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Begin with the weights of this finished run: fine-tuning. A CGRNN of mode D may become full.",
+        ),
     ] = None,
     devices: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the training sequences.")] = 1,
     accelerator: Annotated[str, typer.Option(metavar="auto|cpu|gpu", help="What to train on.")] = "auto",

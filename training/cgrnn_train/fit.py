@@ -21,10 +21,12 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 
 from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import mean_frame, pieces_of
+from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.system import System
 from cgrnn_train.origin import save_origin
 from cgrnn_train.run import (
@@ -62,7 +64,8 @@ def fit(
         data: the prepared data set; with ``resume`` the one that the run was begun with.
         folder: the run folder, new unless ``resume``.
         resume: go on from the folder's last checkpoint.
-        start: a finished run of the same architecture whose weights to begin with: fine-tuning.
+        start: a finished run of the same architecture, or a CGRNN of mode D for a full one, whose weights to begin
+            with: fine-tuning.
         devices: processes, each with a share of the sequences (DDP when more than one).
         accelerator: Lightning's: "auto", "cpu", "gpu".
         show_progress: draw a progress bar on standard error.
@@ -159,16 +162,24 @@ def _initialised(config: RunConfig, data: PackedFrames) -> System:
 
 
 def _fine_tuned(config: RunConfig, start: Path) -> System:
-    """A model with the weights of a finished run, to go on with; only the dropouts may be others."""
-    found = read_config(start).model
+    """A model with the weights of a finished run, to go on with; only the dropouts may be others.
+
+    A CGRNN of mode D may go on as the full one: the feed weighs nothing at first.
+    """
+    found, model = read_config(start).model, build(config.system, config.model)
+    instead: dict[str, Tensor] = {}
+    if isinstance(model, CGRNN) and isinstance(found, CGRNNConfig) and (found.mode, model.config.mode) == ("D", "full"):
+        found = dataclasses.replace(found, mode="full")
+        instead["feed_weight"] = torch.zeros_like(model.feed_weight)
     wanted, given = (
         {key: value for key, value in dataclasses.asdict(model).items() if not key.endswith("dropout")}
         for model in (config.model, found)
     )
     if type(config.model) is not type(found) or wanted != given:
-        raise RunError(f"{start} has another [model] than the configuration; only the dropouts may differ")
-    model = build(config.system, config.model)
-    load_weights(start, model)
+        raise RunError(
+            f"{start} has another [model] than the configuration; only the dropouts may differ, and mode D become full"
+        )
+    load_weights(start, model, instead)
     return model
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_train.config import ConfigError, RunConfig
@@ -147,10 +148,10 @@ def load(folder: Path) -> tuple[RunConfig, System]:
     return config, model.eval()
 
 
-def load_weights(folder: Path, model: nn.Module) -> None:
-    """Give ``model`` the weights of a run; raises `RunError`."""
+def load_weights(folder: Path, model: nn.Module, instead: Mapping[str, Tensor] | None = None) -> None:
+    """Give ``model`` the weights of a run, those in ``instead`` by their names but from there; raises `RunError`."""
     try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        model.load_state_dict(load_file(folder / WEIGHTS) | dict(instead or {}))
     except FileNotFoundError:
         raise unfinished_error(folder) from None
     except (SafetensorError, RuntimeError) as error:
