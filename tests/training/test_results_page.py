@@ -25,9 +25,9 @@ def test_the_page_is_generated_and_never_typed():
 def test_a_record_is_of_the_shipped_configuration(record):
     """And so is each stage of its training before."""
     recorded, stages = read_config(record), read_origin(record)
-    mode = {"mode": recorded.model.mode} if isinstance(recorded.model, CGRNNConfig) else {}
     configurations = [RunConfig.from_dict(stage.config, "origin") for stage in stages] + [recorded]
     names = [record.parent.name, f"{record.parent.name}-finish"][: len(configurations)]
     for found, name in zip(configurations, names, strict=True):
+        mode = {"mode": found.model.mode} if isinstance(found.model, CGRNNConfig) else {}
         path = ROOT / "training" / "configs" / "table" / f"{name}.toml"
         assert found == RunConfig.read(path, recorded.system, {"model": mode})
