@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from cgrnn_train.bootstrap import bootstrap_difference
 from cgrnn_train.data.sequences import sequences
 from cgrnn_train.frame_scores import FrameScores, Settings
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
@@ -28,6 +29,34 @@ def test_the_interval_is_of_songs_where_sequences_are_segments_of_them():
     score = FrameScores(torch.tensor([-1.0, -3.0, -3.0, -1.0]), torch.tensor([0, 1, 2, 3]))
     assert score.summary("exact").interval == (-3, -1)
     assert score.summary("exact", np.array([0, 0, 1, 1])).interval == (-2, -2)
+
+
+def test_a_summary_keeps_the_sum_and_the_frames_of_each_sequence_or_song():
+    score = FrameScores(torch.tensor([-1.0, -3.0, -5.0, -1.0]), torch.tensor([0, 1, 1, 4]))
+    assert (score.summary("exact").sums, score.summary("exact").lengths) == ((-1, -8, -1), (1, 2, 1))
+    by_song = score.summary("exact", np.array([7, 3, 0, 0, 7]))
+    assert (by_song.sums, by_song.lengths) == ((-8, -2), (2, 2))
+
+
+def test_the_interval_of_a_difference_draws_the_same_sequences_for_both():
+    """Sequences differ by 10 nats and the systems by 1 to 3 in each: the difference knows nothing of the 10."""
+    owner = torch.arange(20)
+    base = torch.linspace(-10, 0, 20)
+    gain = torch.tensor([1.0, 3.0]).repeat(10)
+    ours, theirs = (FrameScores(values, owner).summary("exact") for values in (base + gain, base))
+    assert ours.interval[1] - ours.interval[0] > 2
+    difference = bootstrap_difference(ours, theirs)
+    assert difference is not None
+    assert difference.value == pytest.approx(2)
+    low, high = difference.interval
+    assert 1.3 < low < 1.8 < 2.2 < high < 2.7
+
+
+def test_there_is_no_difference_of_other_sequences_or_of_a_record_without_sums():
+    ours = FrameScores(torch.zeros(4), torch.tensor([0, 0, 1, 1])).summary("exact")
+    assert bootstrap_difference(ours, FrameScores(torch.zeros(4), torch.tensor([0, 1, 1, 1])).summary("exact")) is None
+    assert bootstrap_difference(ours, dataclasses.replace(ours, sums=(), lengths=())) is None
+    assert bootstrap_difference(dataclasses.replace(ours, sums=(), lengths=()), ours) is None
 
 
 @pytest.mark.parametrize("system", ["cgrnn", "rnn-1"])

@@ -39,7 +39,9 @@ def accuracy(share: float) -> Accuracy:
 
 def likelihood(value: float, kind: str) -> Likelihood:
     is_ais = kind == AIS
-    return Likelihood(value, around(value, 0.25), kind, 0.0012 if is_ais else None, 0.62 if is_ais else None)
+    sums, lengths = (tuple(600 * value * share for share in (1.2, 0.9, 0.9)), (600, 600, 600)) if is_ais else ((), ())
+    error, share = (0.0012, 0.62) if is_ais else (None, None)
+    return Likelihood(value, around(value, 0.25), kind, error, share, sums, lengths)
 
 
 def make_run(folder: Path, system: str, mode: str = "full", transpose: int = 0) -> Path:
@@ -240,6 +242,19 @@ def test_a_comparison_says_when_its_figure_does_not_stand(tmp_path):
     scores.write_text(json.dumps(found), encoding="utf-8")
     write_table([run], tmp_path / "page.md")
     assert "≈ −6.00, which is undecided: 0.27 nat better" in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+def test_a_difference_has_an_interval_where_both_are_of_the_same_frames(tmp_path):
+    runs = [
+        make_scored(tmp_path / "jsb" / system, JSB, value, AIS, system)
+        for system, value in [("cgrnn", -5.25), ("rnn-rbm", -5.5), ("rnn-ssrbm", -5.5)]
+    ]
+    path = runs[2] / "scores" / "test.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("the set's", "another's"), encoding="utf-8")
+    write_table(runs, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "0.25 nat better than our RNN-RBM `jsb/rnn-rbm` (+0.23 to +0.30); " in page
+    assert "0.25 nat better than our RNN-ssRBM `jsb/rnn-ssrbm`; " in page
 
 
 def test_a_pipe_does_not_break_a_row(tmp_path):

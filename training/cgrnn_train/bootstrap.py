@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cgrnn_train.scores import Estimate
+from cgrnn_train.scores import Estimate, Likelihood
 
 RESAMPLES = 1000
 
@@ -32,6 +32,17 @@ def bootstrap_ratio(
     value = _ratio(*sums.sum(axis=1, keepdims=True))
     low, high = np.percentile(_ratio(*sums[:, pick].sum(axis=2)), [2.5, 97.5])
     return Estimate(float(value[0]), (float(low), float(high)))
+
+
+def bootstrap_difference(ours: Likelihood, theirs: Likelihood) -> Estimate | None:
+    """How much higher ``ours`` is, with its 95 % interval: of the same sequences (or songs) drawn for both.
+
+    Frames that are hard for one system are hard for all, so this interval is far narrower than those of the two means.
+    None where a record is older than its sums, or where the two are not of the same sequences.
+    """
+    if not ours.sums or ours.lengths != theirs.lengths:
+        return None
+    return bootstrap_ratio(np.subtract(ours.sums, theirs.sums), ours.lengths)
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:

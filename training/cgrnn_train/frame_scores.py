@@ -67,8 +67,9 @@ class FrameScores:
     ) -> Likelihood:
         """The mean with its bootstrap interval by sequence, or by song if ``songs`` (sequences,) says whose each is."""
         values, owner = self.log_likelihood.double().numpy(), self.sequence.numpy()
-        unit = owner if songs is None else songs[owner]
-        mean = bootstrap_ratio(values, np.ones_like(values), unit, resamples=resamples, seed=seed)
+        _, unit = np.unique(owner if songs is None else songs[owner], return_inverse=True)
+        sums, lengths = np.bincount(unit, values), np.bincount(unit)
+        mean = bootstrap_ratio(sums, lengths, resamples=resamples, seed=seed)
         error = self.standard_error
         share = self.effective_share
         return Likelihood(
@@ -77,6 +78,8 @@ class FrameScores:
             kind,
             None if error is None else float(error.double().square().sum().sqrt() / len(values)),
             None if share is None else float(share.mean()),
+            tuple(sums.tolist()),
+            tuple(lengths.tolist()),
         )
 
 

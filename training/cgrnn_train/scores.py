@@ -45,6 +45,9 @@ class Likelihood:
         kind: of the estimator, in words.
         standard_error: of the mean that comes from estimating log Z; None where nothing is annealed.
         effective_share: mean share of the AIS chains that count, 0 to 1; None where nothing is annealed.
+        sums: of each sequence (of each song, where the interval is by song), over its frames; with `lengths` what the
+            interval of a difference of two systems needs. Empty in records older than it.
+        lengths: how many frames each sequence or song has.
     """
 
     value: float
@@ -52,6 +55,8 @@ class Likelihood:
     kind: str
     standard_error: float | None
     effective_share: float | None
+    sums: tuple[float, ...] = ()
+    lengths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +205,12 @@ def _read(kind: Any, value: Any) -> Any:
             raise TypeError(f"found {value!r}; expected the keys {', '.join(hints)}")
         return cast(Any, kind)(**{name: _read(hints[name], part) for name, part in value.items()})
     if get_origin(kind) is tuple:
-        if not isinstance(value, list) or len(value) != len(get_args(kind)):
-            raise TypeError(f"found {value!r}; expected {len(get_args(kind))} numbers")
-        return tuple(_read(hint, item) for hint, item in zip(get_args(kind), value, strict=True))
+        hints = get_args(kind)
+        if hints[-1] is Ellipsis and isinstance(value, list):
+            hints = hints[:1] * len(value)
+        if not isinstance(value, list) or len(value) != len(hints):
+            raise TypeError(f"found {value!r}; expected {len(hints)} numbers")
+        return tuple(_read(hint, item) for hint, item in zip(hints, value, strict=True))
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from cgrnn_train.bootstrap import bootstrap_difference
 from cgrnn_train.files import write_whole
 from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published
 from cgrnn_train.results import FitRecord, Result, read_result, run_name
@@ -25,7 +26,7 @@ from cgrnn_train.scores import (
     Scores,
     Verdict,
 )
-from cgrnn_train.words import as_published, compared, duration, nats, percent, signed
+from cgrnn_train.words import as_published, between, compared, duration, nats, percent, signed
 
 NONE = "–"
 PROTOCOL_NAMES = ("prediction", "reconstruction")
@@ -45,7 +46,8 @@ signs are not strictly comparable, so none is in bold. ACC is frame accuracy TP 
 frames with silent ones scored 0 (the paper's), *pooled* is ΣTP / Σ(TP + FP + FN). Systems with an RBM predict by the
 marginals that the chains behind their LL give; SRNN-s and SRNN-s+res reconstruct from the later frames too. In
 parentheses and in the column "95 %" stand bootstrap intervals by sequence (on Lakh by song, for its sequences are
-minutes of songs); each row is one training run, and they say nothing of another seed.
+minutes of songs); after a difference of two of our systems stands the interval of that difference, the same sequences
+drawn for both. Each row is one training run, and they say nothing of another seed.
 
 *Visited frames summed*: the frames that AIS's chains visited are summed exactly, and AIS answers for the rest. An AIS
 figure *stands* if on some frames an estimate that errs low (from samples which the row names, a heuristic) is within
@@ -207,7 +209,7 @@ def _distances(result: Result, scores: Scores, title: str, results: list[Result]
     """How far a CGRNN is from our other systems with an RBM, from RNN-RBM's published figure and the one to beat."""
     ours = scores.log_likelihood
     parts = [
-        f"{compared(ours.value, other.log_likelihood.value)} our {row.title} `{row.run}`"
+        f"{compared(ours.value, other.log_likelihood.value)} our {row.title} `{row.run}`{_difference(scores, other)}"
         for system in ("rnn-rbm", "rnn-ssrbm")
         for row, other in _scored(results, system)
     ]
@@ -225,6 +227,14 @@ def _distances(result: Result, scores: Scores, title: str, results: list[Result]
     doubt = DOUBTS[scores.verdict] if scores.verdict else ""
     if parts:
         yield f"- {result.title} `{result.run}`, {signed(ours)}{doubt}: {'; '.join(parts)}."
+
+
+def _difference(ours: Scores, theirs: Scores) -> str:
+    """The interval of ``ours`` minus ``theirs``, in parentheses; nothing where the records cannot tell it."""
+    if ours.data != theirs.data:
+        return ""
+    difference = bootstrap_difference(ours.log_likelihood, theirs.log_likelihood)
+    return f" ({between(difference.interval)})" if difference else ""
 
 
 def _beside_paper(row: PaperRow, results: list[Result]) -> Iterable[list[str]]:

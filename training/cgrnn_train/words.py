@@ -14,6 +14,12 @@ def compared(ours: float, theirs: float) -> str:
     return f"{distance} nat {'better' if ours > theirs else 'worse'} than"
 
 
+def between(interval: tuple[float, float]) -> str:
+    """The interval of a difference: "+0.14 to +0.21"."""
+    low, high = (f"{value:+.2f}".replace("-", "−") for value in interval)
+    return f"{low} to {high}"
+
+
 def duration(seconds: float) -> str:
     """A length of time at a glance: "45 s", "14 min", "2 h 05 min"."""
     minutes = round(seconds / 60)
