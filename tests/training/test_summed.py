@@ -179,6 +179,18 @@ def test_visits_know_who_was_where():
     assert found.are_in(other.visited()).sum() == 1
 
 
+@pytest.mark.parametrize("visible", [5, 24, 48, 49, 88, 128])
+def test_each_frame_comes_back_with_every_pitch(visible):
+    """Dense frames, the full and the silent one, and for each pitch one that differs in it alone from another."""
+    dense = (torch.rand(1, visible, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    frames = torch.cat([dense, (dense - torch.eye(visible)).abs(), torch.zeros(1, visible), torch.ones(1, visible)])
+    wanted = frames.unique(dim=0)
+    visits = Visits(visible, CPU)
+    visits.add(frames[:, None])
+    assert torch.equal(visits.visited().frames(visible).float().unique(dim=0), wanted)
+    assert len(visits.visited().rows) == len(wanted)
+
+
 def test_weights_that_scatter_count_less():
     """The effective sample size stays that of the chains' weights."""
     head, visible_bias, hidden_bias = model(Spikes, 10, 8, 0.9, seed=5)

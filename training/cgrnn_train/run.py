@@ -149,7 +149,7 @@ def load(folder: Path) -> tuple[RunConfig, System]:
 
 
 def load_weights(folder: Path, model: nn.Module, instead: Mapping[str, Tensor] | None = None) -> None:
-    """Give ``model`` the weights of a run, those in ``instead`` by their names but from there; raises `RunError`."""
+    """Give ``model`` the weights of a run, with ``instead`` in the place of those it names; raises `RunError`."""
     try:
         model.load_state_dict(load_file(folder / WEIGHTS) | dict(instead or {}))
     except FileNotFoundError:
