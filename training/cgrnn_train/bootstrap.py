@@ -37,7 +37,7 @@ def bootstrap_ratio(
 def bootstrap_difference(ours: Likelihood, theirs: Likelihood) -> Estimate | None:
     """How much higher ``ours`` is, with its 95 % interval: of the same sequences (or songs) drawn for both.
 
-    Frames that are hard for one system are hard for all, so this interval is far narrower than those of the two means.
+    Frames that are hard for one system are hard for all, so this interval is narrower than those of the two means.
     None where a record is older than its sums, or where the two are not of the same sequences.
     """
     if not ours.sums or ours.lengths != theirs.lengths:
