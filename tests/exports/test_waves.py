@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from cgrnn_bundle.waves import WaveSpec, frames_to_samples, samples_to_frames
 
 
