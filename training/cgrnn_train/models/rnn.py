@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cgrnn_train.models.emission import Kind, emission_of
+from cgrnn_train.models.emission import emission_of
 from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.mlp import frame_mlp
 from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.system import BoundSystem

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgrnn_train.models.emission import Kind
 from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.mlp import frame_mlp
 from cgrnn_train.models.normal import Normal, std_of
 from cgrnn_train.models.vae import JointMLP, LatentPath, SequentialVAE
