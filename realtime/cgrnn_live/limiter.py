@@ -1,8 +1,8 @@
 """A limiter that looks ahead: no model, however bad, gets louder than this.
 
 Three things bound what leaves it. A peak is at most `CEILING`: the gain falls before the peak arrives, within
-`LOOKAHEAD_SECONDS`, so that it does not click. The level over `LOUDNESS_SECONDS` is at most `LOUDEST` (root mean
-square): a model that has diverged makes a square wave of full scale, which has no peak to speak of and is a dozen
+`LOOKAHEAD_SECONDS`, so that it does not click. The level over `LOUDNESS_SECONDS` settles at `LOUDEST` at most (root
+mean square): a model that has diverged makes a square wave of full scale, which has no peak to speak of and is a dozen
 decibels louder than loud music. And what is left of rounding is cut off.
 
 Sound that stays below both passes unchanged, bit for bit, one look-ahead later.
@@ -87,7 +87,7 @@ class Limiter:
         self._mean_square = self._memory * self._mean_square + (1 - self._memory) * float(np.mean(heard * heard))
         level = math.sqrt(self._mean_square)
         allowed = min(1.0, LOUDEST / level) if level > 0 else 1.0
-        return np.minimum(allowed, CEILING / np.maximum(height, CEILING))
+        return allowed * (CEILING / np.maximum(height, CEILING))
 
     def _hold(self, target: Gains) -> Gains:
         """Return m: the minimum over the sample and the ``delay`` before it, from the last block's end on."""

@@ -54,7 +54,6 @@ class SoundLink:
     Attributes:
         device: its name.
         rate: samples a second.
-        latency: in seconds, from a sample's leaving the ring until it sounds; the driver's own account.
         sent: samples sent.
         report: the last report.
         is_done: all has been played, or was stopped.
@@ -78,7 +77,7 @@ class SoundLink:
             self.kill()
             raise SoundError(self._error or "The sound system does not answer; restart it, or give another --device.")
         self.device, self.rate = str(self._opened["device"]), int(self._opened["rate"])
-        self.latency, self._capacity = float(self._opened["latency"]), int(self._opened["capacity"])
+        self._capacity = int(self._opened["capacity"])
 
     @property
     def is_lost(self) -> bool:

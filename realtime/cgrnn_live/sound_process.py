@@ -55,6 +55,7 @@ STALL_SECONDS = 2.0
 """A device that has not asked for samples for so long has gone; some drivers say nothing of it."""
 
 CLOSING_SECONDS = 1.0
+"""Longest wait for what PortAudio holds to be played."""
 
 
 def main() -> None:
@@ -79,7 +80,7 @@ def _serve(name: str | None, rate: int | None, out: Any) -> int:
     except SoundError as error:
         _say(out, error=str(error))
         return 0
-    opened = {"device": device.name, "rate": rate, "latency": stream.latency, "capacity": ring.capacity}
+    opened = {"device": device.name, "rate": rate, "capacity": ring.capacity}
     _say(out, opened=opened)
     gc.collect()
     gc.freeze()  # no full collection walks what was loaded while the device waits
@@ -89,12 +90,16 @@ def _serve(name: str | None, rate: int | None, out: Any) -> int:
         _report(out, ring, reader, np.zeros(0, np.float32))
     is_done = start(stream) and _watch(out, stream, ring, reader, np.zeros(round(METER_SECONDS * rate), np.float32))
     if is_done:
-        closing = threading.Thread(target=stream.close, daemon=True)  # once what PortAudio holds has been played
-        time.sleep(stream.latency)
+        closing = threading.Thread(target=_close, args=(stream,), daemon=True)
         closing.start()
         closing.join(CLOSING_SECONDS)
     _say(out, **{"done" if is_done else "lost": True})
     return 0
+
+
+def _close(stream: Any) -> None:
+    stream.stop()  # once what PortAudio holds has been played
+    stream.close()
 
 
 def _watch(out: Any, stream: Any, ring: Ring, reader: RingReader, meter: Any) -> bool:
