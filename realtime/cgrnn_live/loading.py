@@ -64,6 +64,7 @@ def describe_models() -> list[dict[str, Any]]:
             {
                 "name": name,
                 "path": str(path),
+                "kind": manifest.kind,
                 "frame_seconds": manifest.frame.frame_seconds,
                 "hidden": manifest.sizes.hidden,
                 "state": manifest.sizes.state,
