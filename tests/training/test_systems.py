@@ -6,6 +6,7 @@ import torch
 from cgrnn_train.frame_scores import Settings
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
 from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.system import BoundSystem
 from cgrnn_train.systems import SYSTEMS, build
 
@@ -19,7 +20,7 @@ def small(system, **changes):
     fields = architecture.config.__dataclass_fields__
     values = {key: value for key, value in SIZES.items() if key in fields} | architecture.fixed | changes
     model = build(system, architecture.config(**values))
-    model.start_from(torch.full((6,), 0.3))
+    model.start_from(FrameStatistics(torch.full((6,), 0.3)))
     return model.eval()
 
 

@@ -88,13 +88,11 @@ def evaluate_run(
     if check and isinstance(model, EnergySystem):
         done = stage("AIS from other sides", min(check, frames))
         checked = check_annealing(model, pieces, settings, check, store=store / "check", key=key, progress=done)
-    if frame_scores.marginals is None:
+    if frame_scores.means is None:
         prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
         assert prediction is not None  # every system predicts
     else:
-        prediction = frame_accuracy(
-            frame_scores.marginals.split([len(piece) for piece in pieces]), pieces, pieces.songs
-        )
+        prediction = frame_accuracy(frame_scores.means.split([len(piece) for piece in pieces]), pieces, pieces.songs)
     reconstruction = _accuracy(model.reconstruct, "reconstruction", model, pieces, settings.seed, store, key, stage)
     scores = Scores(
         system=config.system,

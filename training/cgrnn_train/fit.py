@@ -27,6 +27,7 @@ from cgrnn_train.config import RunConfig
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import mean_frame, pieces_of
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
+from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.system import System
 from cgrnn_train.origin import save_origin
 from cgrnn_train.run import (
@@ -157,7 +158,7 @@ def _initialised(config: RunConfig, data: PackedFrames) -> System:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.uniform_(-scale, scale)
-    model.start_from(mean_frame(data))
+    model.start_from(FrameStatistics(mean_frame(data)))
     return model
 
 

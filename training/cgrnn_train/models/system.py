@@ -21,6 +21,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cgrnn_train.models.start import FrameStatistics
+
 
 class System(nn.Module, ABC):
     """A model of sequences of binary frames."""
@@ -29,8 +31,8 @@ class System(nn.Module, ABC):
     """The system's own dataclass; every one has ``visible``, ``state``, ``mlp``, ``dropout`` and ``state_dropout``."""
 
     @abstractmethod
-    def start_from(self, frame_mean: Tensor) -> None:
-        """Set the output's biases so that an untrained model plays the mean training frame (visible,)."""
+    def start_from(self, start: FrameStatistics) -> None:
+        """Set the output's biases so that an untrained model knows the moments of the training frames."""
 
     @abstractmethod
     def predict(self, frames: Tensor) -> Tensor:
