@@ -10,6 +10,7 @@ from cgrnn_bundle.shipped import find_bundle, shipped_bundles
 
 if TYPE_CHECKING:
     from cgrnn_live.engine import Engine, Evidence
+    from cgrnn_live.wave_engine import WaveEngine
 
 DEFAULT_MODEL = "pop"
 """What plays when no model is asked for."""
@@ -42,6 +43,16 @@ def open_engine(sampling: Sampling) -> tuple[Engine, Evidence]:
         load(find_bundle(name)), seed=sampling.seed, temperature=sampling.temperature, sweeps=sampling.gibbs
     )
     return engine, Evidence.build(sampling.low, sampling.high, sampling.scale)
+
+
+def open_wave_engine(
+    model: str, *, seed: int, temperature: float | None = None, gibbs: int | None = None
+) -> WaveEngine:
+    """Return the engine of a model of sound, its probe checked; ``model`` and None as in `Sampling`; BundleError."""
+    from cgrnn_bundle.bundle import load
+    from cgrnn_live.wave_engine import WaveEngine
+
+    return WaveEngine(load(find_bundle(model)), seed=seed, temperature=temperature, sweeps=gibbs)
 
 
 def default_model() -> str:
