@@ -17,8 +17,8 @@ from torch import Tensor
 
 from cgrnn_train.accuracy import SequenceCounts, accuracy, count, frame_accuracy
 from cgrnn_train.check import check_annealing
-from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import Sequences, sequences
+from cgrnn_train.data.store import DataSet
 from cgrnn_train.frame_scores import FrameScores, Settings
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
@@ -33,7 +33,7 @@ ESTIMATES = "estimates"
 
 def evaluate_run(
     run: Path,
-    data: PackedFrames,
+    data: DataSet,
     split: str,
     settings: Settings,
     *,

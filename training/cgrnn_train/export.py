@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from cgrnn_bundle import __version__
 from cgrnn_bundle.bundle import Bundle, Manifest, Metric, Probe, Sizes, Training, save
 from cgrnn_bundle.probe import record_probe
-from cgrnn_train.data.packed import PackedFrames
+from cgrnn_train.data.packed import as_rolls
+from cgrnn_train.data.store import DataSet
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.hidden_units import UnitSlabs
 from cgrnn_train.origin import read_command
@@ -90,7 +91,7 @@ class Transition(nn.Module):
 def export(
     run: Path,
     path: Path,
-    data: PackedFrames,
+    data: DataSet,
     *,
     name: str,
     metrics: Path | None = None,
@@ -112,10 +113,12 @@ def export(
 
     Raises:
         RunError: the run is not a finished CGRNN.
+        DataError: the data set is none of piano rolls.
         ExportError: PyTorch, ONNX Runtime and numpy disagree.
         BundleError: the bundle would not load.
     """
     config, model = load_cgrnn(run)
+    rolls = as_rolls(data, "a bundle with pitches")
     transition = transition_onnx(model)
     execute = _runner(transition)
     check_agreement(model, execute)
@@ -133,10 +136,10 @@ def export(
         "initial_hidden_bias": _array(hidden_bias[0]),
     }
     arrays |= record_probe(execute, arrays["initial_state"], "binary", sizes, probe)
-    pitches = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(data.packed, axis=0)))
+    pitches = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(rolls.packed, axis=0)))
     manifest = Manifest(
         name=name,
-        frame=data.spec,
+        frame=rolls.spec,
         sizes=sizes,
         feed=cast(Any, {"D": "deterministic", "S": "stochastic", "full": "full"}[model.config.mode]),
         spike_slab_feed=model.config.feed,

@@ -133,7 +133,7 @@ class Scores:
         split: train, valid or test.
         frames: how many were scored.
         weights: SHA-256 of the weights' file.
-        data: digest of the data set (`PackedFrames.digest`).
+        data: digest of the data set (`DataSet.digest`).
         log_likelihood: the headline.
         trained_bound: the bound that was trained where `log_likelihood` is a tighter one.
         check: of `log_likelihood` if that is by AIS and a check was asked for.

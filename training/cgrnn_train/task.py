@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader
 from cgrnn_train.chains import Chains, SpikeChains
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.batches import Batch, TrainingBatches
-from cgrnn_train.data.packed import PackedFrames
+from cgrnn_train.data.packed import as_rolls
 from cgrnn_train.data.sequences import sequences
+from cgrnn_train.data.store import DataSet
 from cgrnn_train.frame_scores import Settings
 from cgrnn_train.log_likelihood import log_likelihoods
 from cgrnn_train.models.conditional import each
@@ -42,7 +43,7 @@ class Task(L.LightningModule):
         folder: where the best weights go.
     """
 
-    def __init__(self, model: System, config: RunConfig, data: PackedFrames, folder: Path) -> None:
+    def __init__(self, model: System, config: RunConfig, data: DataSet, folder: Path) -> None:
         super().__init__()
         self.model = model
         self.settings: FitConfig = config.fit
@@ -191,10 +192,10 @@ class EnergyTask(Task):
 
     model: EnergySystem
 
-    def __init__(self, model: EnergySystem, config: RunConfig, data: PackedFrames, folder: Path) -> None:
+    def __init__(self, model: EnergySystem, config: RunConfig, data: DataSet, folder: Path) -> None:
         super().__init__(model, config, data, folder)
         if model.config.kind == "binary":
-            self.chains = Chains(torch.from_numpy(data.packed.copy()))
+            self.chains = Chains(torch.from_numpy(as_rolls(data, "a chain of bits").packed.copy()))
         else:
             self.chains = SpikeChains(sum(piece.length for piece in data.pieces()), model.config.hidden)
 
