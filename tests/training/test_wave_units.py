@@ -226,7 +226,7 @@ def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: type[C
         data = rbm.contrast(frames, fantasy[:5], rbm.conditionals(state))  # of which the data's share is kept
         model = rbm.units().free_energy(fantasy, rbm.conditionals(state).hidden_bias)
         same = rbm.units().free_energy(fantasy[:5], rbm.conditionals(state).hidden_bias)
-        found.append(torch.autograd.grad(data.mean() + same.mean() - model.mean(), rbm.parameters()))
+        found.append(torch.autograd.grad(data.mean() + same.mean() - model.mean(), list(rbm.parameters())))
     for index, expected in enumerate(exact):
         parts = torch.stack([cast(Tensor, gradients[index]) for gradients in found])
         error = parts.std(0) / draws**0.5
