@@ -47,12 +47,13 @@ def audio(
     as_json: Json = False,
 ) -> None:
     """Hear a model of sound on a sound device, or write it to a file."""
-    from cgrnn_live.wave_loading import WaveSampling
     from cgrnn_live.wave_session import WaveSetup, play
 
-    chosen = secrets.randbits(32) if seed is None else seed
     setup = WaveSetup(
-        sampling=WaveSampling(chosen, model, temperature, gibbs),
+        seed=secrets.randbits(32) if seed is None else seed,
+        model=model,
+        temperature=temperature,
+        gibbs=gibbs,
         device=device,
         rate=rate,
         prompt=prompt,

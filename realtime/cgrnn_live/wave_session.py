@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cgrnn_live.loading import DEFAULT_SOUND_MODEL, open_wave_engine
 from cgrnn_live.performance import ending_on_signals
 from cgrnn_live.recording import FileError, is_same_file
 from cgrnn_live.sound_card import SoundError
 from cgrnn_live.sound_link import SoundLink
 from cgrnn_live.status import tell
-from cgrnn_live.wave_loading import DEFAULT_SOUND_MODEL, WaveSampling, open_wave_engine
 from cgrnn_live.wave_performance import WavePerformance
 from cgrnn_live.wave_prompt import WavePromptError, read_wave_prompt
 from cgrnn_live.wave_render import render
@@ -27,9 +27,15 @@ MUCH_LIMITED = 0.01
 
 @dataclass(frozen=True)
 class WaveSetup:
-    """What to play and where: the command's options. ``has_line``: a terminal shows the level."""
+    """What to play and where: the command's options.
 
-    sampling: WaveSampling
+    temperature, gibbs: the model's own if None. has_line: a terminal shows the level.
+    """
+
+    seed: int
+    model: str | None = None
+    temperature: float | None = None
+    gibbs: int | None = None
     device: str | None = None
     rate: int | None = None
     prompt: Path | None = None
@@ -47,7 +53,7 @@ def play(setup: WaveSetup) -> dict[str, Any]:
     """
     if setup.render is not None and setup.prompt is not None and is_same_file(setup.prompt, setup.render):
         raise FileError(f"{setup.render} is the prompt itself; give another name for the file to write.")
-    engine = open_wave_engine(setup.sampling)
+    engine = open_wave_engine(setup.model, seed=setup.seed, temperature=setup.temperature, gibbs=setup.gibbs)
     prompt = None if setup.prompt is None else read_wave_prompt(setup.prompt, engine.spec)
     prompt_seconds = 0.0 if prompt is None else len(prompt) * engine.spec.frame_seconds
     if setup.duration is not None and setup.duration <= prompt_seconds:
@@ -63,8 +69,8 @@ def play(setup: WaveSetup) -> dict[str, Any]:
         source = WaveSource(engine, link.rate, prompt)
         outcome = _sound(setup, link, source)
     return {
-        "model": setup.sampling.model or DEFAULT_SOUND_MODEL,
-        "seed": setup.sampling.seed,
+        "model": setup.model or DEFAULT_SOUND_MODEL,
+        "seed": setup.seed,
         **outcome,
         "sample_rate": source.sample_rate,
         "frames": math.ceil(round(outcome["seconds"] / engine.spec.frame_seconds, 3)),
@@ -77,7 +83,7 @@ def play(setup: WaveSetup) -> dict[str, Any]:
 def _write(setup: WaveSetup, path: Path, source: WaveSource, seconds: float) -> dict[str, Any]:
     count = max(1, round(seconds * source.sample_rate))
     render(source, count, path)
-    tell(f"Wrote {path}: {seconds:g} s, seed {setup.sampling.seed}.")
+    tell(f"Wrote {path}: {seconds:g} s, seed {setup.seed}.")
     _warn(source, count)
     return {"device": None, "file": str(path), "seconds": seconds, "underruns": 0, "device_underflows": 0}
 
@@ -91,7 +97,7 @@ def _open(setup: WaveSetup) -> SoundLink:
 
 def _sound(setup: WaveSetup, link: SoundLink, source: WaveSource) -> dict[str, Any]:
     performance = WavePerformance(link, source, setup.duration, wanted=setup.device, rate=setup.rate)
-    tell(f"Playing on {link.device!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
+    tell(f"Playing on {link.device!r} with seed {setup.seed}; Ctrl-C ends it.")
     with ending_on_signals(performance.stop):
         performance.run(has_line=setup.has_line)
     if performance.underruns:

@@ -115,15 +115,15 @@ class WaveSource:
 
     def _next_samples(self) -> Samples:
         """Return what the next frame adds at `sample_rate`; soxr may keep it back and return several at a time."""
-        frame = self._prompt.popleft() if self._prompt else self._engine.sample()
+        with np.errstate(over="ignore", invalid="ignore"):
+            frame = self._prompt.popleft() if self._prompt else self._engine.sample()
+            samples = frames_to_samples(frame[np.newaxis], self._engine.spec)
         self.frames += 1
         if np.isfinite(frame).all():
             self._engine.advance(frame)
-            with np.errstate(over="ignore"):
-                samples = frames_to_samples(frame[np.newaxis], self._engine.spec)
             samples = np.clip(samples, -LOUDEST_MODEL_SAMPLE, LOUDEST_MODEL_SAMPLE)
         else:
             self.not_finite += 1
             self._engine.reset()
-            samples = np.zeros(self._engine.spec.frame_samples, np.float32)
+            samples = np.zeros_like(samples)
         return samples if self._resampler is None else self._resampler.resample_chunk(samples)

@@ -25,6 +25,15 @@ def test_survives_a_round_trip():
     assert RunConfig.from_dict(config.to_dict(), "there") == config
 
 
+def test_frames_of_sound_have_any_size_and_those_of_a_roll_128_pitches(tmp_path):
+    sound = write(tmp_path, '[model]\nkind = "continuous"\nvisible = 150\n')
+    assert RunConfig.read(sound, "vrnn").model.visible == 150
+    with pytest.raises(ConfigError, match=r"visible: found 150; expected 128, the pitches of a frame"):
+        RunConfig.read(sound, "vrnn", parse_overrides(["model.kind=binary"]))
+    with pytest.raises(ConfigError, match=r"kind: found 'audio'; expected one of 'binary', 'continuous'"):
+        RunConfig.read(sound, "vrnn", parse_overrides(["model.kind=audio"]))
+
+
 def test_the_command_line_chooses_the_system(tmp_path):
     assert RunConfig.read(write(tmp_path, "[model]\nstate = 3\n"), "rnn-1").model.state == 3
 

@@ -13,8 +13,9 @@ from hypothesis.extra.numpy import arrays
 
 from cgrnn_bundle.frames import PITCHES, FrameSpec
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.packed import PackedFrames, Piece, Roll, Split, check_target, write_packed
+from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
 from cgrnn_train.data.splits import split_by_group
+from cgrnn_train.data.store import Piece, Split, check_target
 
 SPEC = FrameSpec(0.5, "cover", "1/4")
 

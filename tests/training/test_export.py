@@ -13,6 +13,7 @@ from cgrnn_train import export as exporting
 from cgrnn_train.config import RunConfig
 from cgrnn_train.export import ExportError, export
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
+from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.run import RunError, save_config, save_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -30,7 +31,7 @@ def write_run(folder, config: RunConfig) -> CGRNN:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    model.rbm.start_from(torch.full((128,), 0.05))
+    model.rbm.start_from(FrameStatistics(torch.full((128,), 0.05)))
     save_config(folder, config, "cgrnn-train fit by hand")
     save_weights(folder, model)
     return model.eval()
@@ -160,8 +161,8 @@ def test_a_long_silence_is_broken(run, data, tmp_path, monkeypatch):
     def longest_silence(engine):
         transition, longest, silent = engine._transition, 0, 0
         for _ in range(150):
-            transition.visible_bias[:] = -7.5  # about one frame in fifteen has a note
-            transition.hidden_bias[:] = -20
+            transition.implied["visible_bias"][:] = -7.5  # about one frame in fifteen has a note
+            transition.implied["hidden_bias"][:] = -20
             frame = engine.sample(Evidence.build())
             engine.advance(frame)
             silent = 0 if frame.any() else silent + 1
@@ -181,8 +182,8 @@ def test_chords_stay_playable(run, data, tmp_path, monkeypatch):
     def largest_chord():
         engine, largest = Engine(bundle, seed=1), 0
         for _ in range(60):
-            engine._transition.visible_bias[:] = -2.5
-            engine._transition.hidden_bias[:] = -20
+            engine._transition.implied["visible_bias"][:] = -2.5
+            engine._transition.implied["hidden_bias"][:] = -20
             largest = max(largest, int(engine.sample(Evidence.build()).sum()))
         return largest
 

@@ -12,7 +12,8 @@ from PIL import Image
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_train.config import RunConfig
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.packed import PackedFrames, Piece, Roll, write_packed
+from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
+from cgrnn_train.data.store import Piece
 from cgrnn_train.figures import find_piece, write_figures
 from cgrnn_train.models.cgrnn import CGRNNConfig
 from cgrnn_train.models.rnn import RNNConfig

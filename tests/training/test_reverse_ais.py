@@ -15,6 +15,7 @@ from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
+from cgrnn_train.models.start import FrameStatistics
 
 VISIBLE, CHAINS = 12, 32
 
@@ -58,7 +59,7 @@ def trained(request) -> Trained:
     else:
         system = RNNRBM(RNNRBMConfig(visible=VISIBLE, hidden=10, state=12, mlp=(12,)))
     frames, every = chords(), all_frames(VISIBLE).float()[:, None]
-    system.start_from(frames.mean((0, 1)))
+    system.start_from(FrameStatistics(frames.mean((0, 1)), None))
     optimiser = torch.optim.Adam(system.parameters(), lr=0.03)
     loss = torch.zeros(())
     for step in range(50):

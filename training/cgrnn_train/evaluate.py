@@ -17,8 +17,8 @@ from torch import Tensor
 
 from cgrnn_train.accuracy import SequenceCounts, accuracy, count, frame_accuracy
 from cgrnn_train.check import check_annealing
-from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import Sequences, sequences
+from cgrnn_train.data.store import DataSet
 from cgrnn_train.frame_scores import FrameScores, Settings
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
@@ -33,7 +33,7 @@ ESTIMATES = "estimates"
 
 def evaluate_run(
     run: Path,
-    data: PackedFrames,
+    data: DataSet,
     split: str,
     settings: Settings,
     *,
@@ -88,13 +88,11 @@ def evaluate_run(
     if check and isinstance(model, EnergySystem):
         done = stage("AIS from other sides", min(check, frames))
         checked = check_annealing(model, pieces, settings, check, store=store / "check", key=key, progress=done)
-    if frame_scores.marginals is None:
+    if frame_scores.means is None:
         prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
         assert prediction is not None  # every system predicts
     else:
-        prediction = frame_accuracy(
-            frame_scores.marginals.split([len(piece) for piece in pieces]), pieces, pieces.songs
-        )
+        prediction = frame_accuracy(frame_scores.means.split([len(piece) for piece in pieces]), pieces, pieces.songs)
     reconstruction = _accuracy(model.reconstruct, "reconstruction", model, pieces, settings.seed, store, key, stage)
     scores = Scores(
         system=config.system,

@@ -25,9 +25,10 @@ from torch import Tensor, nn
 from cgrnn_bundle import __version__
 from cgrnn_bundle.bundle import Bundle, Manifest, Metric, Probe, Sizes, Training, save
 from cgrnn_bundle.probe import record_probe
-from cgrnn_train.data.packed import PackedFrames
+from cgrnn_train.data.packed import as_rolls
+from cgrnn_train.data.store import DataSet
 from cgrnn_train.models.cgrnn import CGRNN
-from cgrnn_train.models.cssrbm import UnitSlabs
+from cgrnn_train.models.hidden_units import UnitSlabs
 from cgrnn_train.origin import read_command
 from cgrnn_train.run import load_cgrnn
 
@@ -90,7 +91,7 @@ class Transition(nn.Module):
 def export(
     run: Path,
     path: Path,
-    data: PackedFrames,
+    data: DataSet,
     *,
     name: str,
     metrics: Path | None = None,
@@ -112,16 +113,18 @@ def export(
 
     Raises:
         RunError: the run is not a finished CGRNN.
+        DataError: the data set is none of piano rolls.
         ExportError: PyTorch, ONNX Runtime and numpy disagree.
         BundleError: the bundle would not load.
     """
     config, model = load_cgrnn(run)
+    rolls = as_rolls(data, "a bundle with pitches")
     transition = transition_onnx(model)
     execute = _runner(transition)
     check_agreement(model, execute)
     slabs = model.rbm.slabs()
     initial = model.initial_state[None]
-    visible_bias, hidden_bias = model.rbm.biases(initial)
+    visible_bias, hidden_bias = model.rbm.conditionals(initial)
     sizes = Sizes(visible=model.config.visible, hidden=model.config.hidden, state=model.config.state)
     probe = Probe()
     arrays = {
@@ -132,11 +135,11 @@ def export(
         "initial_visible_bias": _array(visible_bias[0]),
         "initial_hidden_bias": _array(hidden_bias[0]),
     }
-    arrays |= record_probe(execute, arrays["initial_state"], sizes, probe)
-    pitches = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(data.packed, axis=0)))
+    arrays |= record_probe(execute, arrays["initial_state"], "binary", sizes, probe)
+    pitches = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(rolls.packed, axis=0)))
     manifest = Manifest(
         name=name,
-        frame=data.spec,
+        frame=rolls.spec,
         sizes=sizes,
         feed=cast(Any, {"D": "deterministic", "S": "stochastic", "full": "full"}[model.config.mode]),
         spike_slab_feed=model.config.feed,
@@ -183,7 +186,7 @@ def transition_onnx(model: CGRNN) -> bytes:
     return proto.SerializeToString()
 
 
-def check_agreement(model: CGRNN, execute: Callable[[Row, Row, Row], tuple[Row, Row, Row]], *, seed: int = 0) -> None:
+def check_agreement(model: CGRNN, execute: Callable[[Row, Row, Row], tuple[Row, ...]], *, seed: int = 0) -> None:
     """Raise `ExportError` unless ``execute`` follows the model for 100 steps, and numpy's conditionals are PyTorch's.
 
     The 100 steps go through the *training* code (`CGRNN.states`), not through the exported module.
@@ -193,7 +196,7 @@ def check_agreement(model: CGRNN, execute: Callable[[Row, Row, Row], tuple[Row, 
     frames = (torch.rand(1, STEPS + 1, config.visible, generator=generator) < 4 / config.visible).float()
     with torch.no_grad():
         states = model.states(frames, feed="mean")[0]
-        visible_bias, hidden_bias = model.rbm.biases(states)
+        visible_bias, hidden_bias = model.rbm.conditionals(states)
         slabs = model.rbm.slabs()
         state = _array(states[:1])
         for step in range(STEPS):

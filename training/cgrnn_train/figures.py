@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from cgrnn_train.accuracy import THRESHOLD, frame_accuracy
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.packed import PackedFrames, Piece
+from cgrnn_train.data.packed import as_rolls
 from cgrnn_train.data.sequences import pieces_of
+from cgrnn_train.data.store import DataSet, Piece
 from cgrnn_train.files import write_json
 from cgrnn_train.panels import Clock, activation_panels, roll_panels
 from cgrnn_train.results import run_name, system_title
@@ -57,7 +58,7 @@ class Drawn:
 
 def write_figures(
     runs: Sequence[Path],
-    data: PackedFrames,
+    data: DataSet,
     out: Path,
     piece: int | str = 0,
     split: str = "test",
@@ -78,7 +79,7 @@ def write_figures(
     Raises:
         RunError: no run is given, one cannot be loaded or was trained on other frames than ``data`` has, or ``out`` is
             a run.
-        DataError: there is no such piece.
+        DataError: there is no such piece, or the data set is none of piano rolls.
     """
     if not runs:
         raise RunError("found no run to draw; name one run folder at least")
@@ -88,11 +89,12 @@ def write_figures(
     for run in runs:
         open_data(run, data.folder)  # says so if its frames are others
     chosen = find_piece(data, split, piece)
-    truth = data.frames(chosen)[:frames]
+    rolls = as_rolls(data, "a figure of pitches")
+    truth = rolls.frames(chosen)[:frames]
     drawn = [_draw(run, truth, seed, title) for run, title in zip(runs, _titles(runs), strict=True)]
     out.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(rc=STYLE):
-        figures = _figures(drawn, truth, Clock.of(data.spec, chosen))
+        figures = _figures(drawn, truth, Clock.of(rolls.spec, chosen))
         written = [path for name, figure in figures.items() if figure for path in _save(figure, out / name)]
     record = {
         "arguments": {
@@ -112,7 +114,7 @@ def write_figures(
     return [*written, out / RECORD]
 
 
-def find_piece(data: PackedFrames, split: str, piece: int | str) -> Piece:
+def find_piece(data: DataSet, split: str, piece: int | str) -> Piece:
     """The piece of a split of that name, or else at that place, from 0; raises `DataError` with what there is."""
     pieces = pieces_of(data, split)
     by_place = {str(place): one for place, one in enumerate(pieces)}

@@ -24,13 +24,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from cgrnn_train.config import RunConfig
-from cgrnn_train.data.packed import PackedFrames
-from cgrnn_train.data.sequences import mean_frame, pieces_of
+from cgrnn_train.data.sequences import frame_statistics, pieces_of
+from cgrnn_train.data.store import DataSet
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.system import System
 from cgrnn_train.origin import save_origin
 from cgrnn_train.run import (
     RunError,
+    check_frames,
     load_weights,
     read_config,
     save_config,
@@ -47,7 +48,7 @@ LAST = "last"
 
 def fit(
     config: RunConfig,
-    data: PackedFrames,
+    data: DataSet,
     folder: Path,
     *,
     resume: bool = False,
@@ -72,8 +73,8 @@ def fit(
         command: the command line, kept in the folder as `command.txt`.
 
     Raises:
-        RunError: the folder is in use, there is nothing to resume, ``start`` is another architecture's, or the machine
-            has no such accelerator. The folder is as it was.
+        RunError: the folder is in use, there is nothing to resume, ``start`` is another architecture's, the model
+            sees other frames than the data set has, or the machine has no such accelerator. The folder is as it was.
         DataError: the data set has no training or no validation piece.
         KeyboardInterrupt: Ctrl-C; the run can be resumed from its last whole epoch.
     """
@@ -82,6 +83,7 @@ def fit(
         if start is not None:
             raise RunError("found --resume with --from; a resumed run goes on with its own weights: leave out --from")
         last = _checkpoint_to_resume(folder, config, data)
+    check_frames(config, data)
     for split in ("train", "valid"):
         pieces_of(data, split)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it tells of devices and advertises loggers
@@ -149,7 +151,7 @@ def _trainer(config: RunConfig, folder: Path, devices: int, accelerator: str, sh
         raise RunError(f"cannot train on {devices} of accelerator {accelerator!r} here: {reason}") from None
 
 
-def _initialised(config: RunConfig, data: PackedFrames) -> System:
+def _initialised(config: RunConfig, data: DataSet) -> System:
     """A fresh model that starts from the mean training frame."""
     model = build(config.system, config.model)
     scale = config.fit.uniform_init
@@ -157,7 +159,7 @@ def _initialised(config: RunConfig, data: PackedFrames) -> System:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.uniform_(-scale, scale)
-    model.start_from(mean_frame(data))
+    model.start_from(frame_statistics(data))
     return model
 
 
@@ -184,7 +186,7 @@ def _fine_tuned(config: RunConfig, start: Path) -> System:
 
 
 @rank_zero_only
-def _claim(folder: Path, config: RunConfig, data: PackedFrames, command: str, start: Path | None) -> None:
+def _claim(folder: Path, config: RunConfig, data: DataSet, command: str, start: Path | None) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty; name a new folder, or go on with --resume")
     save_config(folder, config, command)
@@ -193,7 +195,7 @@ def _claim(folder: Path, config: RunConfig, data: PackedFrames, command: str, st
         save_origin(folder, start)
 
 
-def _checkpoint_to_resume(folder: Path, config: RunConfig, data: PackedFrames) -> Path:
+def _checkpoint_to_resume(folder: Path, config: RunConfig, data: DataSet) -> Path:
     if read_config(folder) != config:
         raise RunError(f"{folder} was begun with another configuration; resume it with its own config.json")
     record = trained_on(folder)

@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from cgrnn_bundle.frames import FrameSpec
-from cgrnn_train.data.packed import Piece
+from cgrnn_train.data.store import Piece
 
 WIDTH, ROLL_HEIGHT, ACTIVATION_HEIGHT, MARGIN = 8.0, 1.7, 2.0, 0.9
 """Inches: of a figure, of its panels, and of what stands above and below them."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from cgrnn_train.config import RunConfig
-from cgrnn_train.data.packed import SPLITS
+from cgrnn_train.data.store import SPLITS
 from cgrnn_train.origin import read_command, read_origin
 from cgrnn_train.published import NAMES
 from cgrnn_train.run import (

@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cgrnn_bundle.frames import FrameSpec
+from cgrnn_bundle.waves import WaveSpec
 from cgrnn_train.config import ConfigError, RunConfig
-from cgrnn_train.data.packed import PackedFrames, is_data_set
+from cgrnn_train.data import opened
+from cgrnn_train.data.store import DataSet, is_data_set
 from cgrnn_train.files import write_json, write_whole
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.system import System
@@ -30,7 +32,7 @@ class RunError(ValueError):
     """A run folder that cannot be used: what was found, what was expected, the fix."""
 
 
-def save_data(folder: Path, data: PackedFrames) -> None:
+def save_data(folder: Path, data: DataSet) -> None:
     """Write which data set a run is trained on: its folder, digest, source and frame."""
     record = {
         "folder": str(data.folder.resolve()),
@@ -46,7 +48,7 @@ def trained_on(folder: Path) -> dict[str, Any] | None:
     try:
         record: Any = json.loads((folder / DATA).read_text(encoding="utf-8"))
         if "frame" in record:
-            record["frame"] = FrameSpec(**record["frame"])
+            record["frame"] = opened.frame_spec(record["frame"])
         return {**record, "folder": str(record["folder"]), "digest": str(record["digest"])}
     except FileNotFoundError:
         return None
@@ -54,7 +56,7 @@ def trained_on(folder: Path) -> dict[str, Any] | None:
         raise RunError(f"{folder / DATA} is not readable ({error!r}); delete it and give --data") from None
 
 
-def open_data(folder: Path, given: Path | None = None) -> PackedFrames:
+def open_data(folder: Path, given: Path | None = None) -> DataSet:
     """Open the data set ``given``, or else the one that the run in ``folder`` was trained on.
 
     Raises:
@@ -62,11 +64,11 @@ def open_data(folder: Path, given: Path | None = None) -> PackedFrames:
         DataError: the data set is none, or is damaged.
     """
     if given is not None and not (folder / CONFIG).exists():
-        return PackedFrames.open(given)  # a run to begin
+        return opened.open_data(given)  # a run to begin
     read_config(folder)  # says so if it is no run at all
     record = trained_on(folder)
     if given is not None:
-        data = PackedFrames.open(given)
+        data = opened.open_data(given)
         if record is not None and record.get("frame", data.spec) != data.spec:
             expected = _frame_words(record["frame"])
             raise RunError(
@@ -78,13 +80,25 @@ def open_data(folder: Path, given: Path | None = None) -> PackedFrames:
         raise RunError(f"{folder} does not say what it was trained on (no {DATA}); give --data")
     if not is_data_set(Path(record["folder"])):
         raise RunError(f"{record['folder']}, on which {folder} was trained, is no longer a data set; give --data")
-    data = PackedFrames.open(record["folder"])
+    data = opened.open_data(record["folder"])
     if data.digest != record["digest"]:
         raise RunError(f"{data.folder} has changed since {folder} was trained on it; give --data")
     return data
 
 
-def _frame_words(spec: FrameSpec) -> str:
+def check_frames(config: RunConfig, data: DataSet) -> None:
+    """Raise `RunError` unless the frames of ``data`` are as many values as the model of ``config`` sees."""
+    if config.model.visible != data.visible:
+        raise RunError(
+            f"{data.folder} has {data.values} frames of {data.visible} values; the model sees {config.model.visible}: "
+            f"set model.visible = {data.visible}, or give another data set"
+        )
+
+
+def _frame_words(spec: FrameSpec | WaveSpec) -> str:
+    if isinstance(spec, WaveSpec):
+        scale = f"mean {spec.mean:g} and standard deviation {spec.std:g}"
+        return f"{spec.frame_samples} samples at {spec.sample_rate} Hz, of {scale}"
     return f"{spec.note_value or f'{spec.frame_seconds:g} s'} by the rule '{spec.rule}'"
 
 

@@ -69,7 +69,7 @@ class Check:
         reverse_log_likelihood: from the other side: errs low if its samples are the model's.
         more_temperatures_log_likelihood: by AIS with ten times the temperatures.
         raise_log_likelihood: by RAISE with as many temperatures: errs low on the model's own frames, and on others may
-            err high where temperatures are few.
+            err high where temperatures are few; None for sound.
         standard_error: of ``log_likelihood``, from the chains' chance; None in records older than it.
         reverse: how ``reverse_log_likelihood`` was estimated, in words.
     """
@@ -78,7 +78,7 @@ class Check:
     log_likelihood: float
     reverse_log_likelihood: float
     more_temperatures_log_likelihood: float
-    raise_log_likelihood: float
+    raise_log_likelihood: float | None = None
     standard_error: float | None = None
     reverse: str = "reverse AIS from 1,000 Gibbs sweeps from the base"
 
@@ -133,7 +133,7 @@ class Scores:
         split: train, valid or test.
         frames: how many were scored.
         weights: SHA-256 of the weights' file.
-        data: digest of the data set (`PackedFrames.digest`).
+        data: digest of the data set (`DataSet.digest`).
         log_likelihood: the headline.
         trained_bound: the bound that was trained where `log_likelihood` is a tighter one.
         check: of `log_likelihood` if that is by AIS and a check was asked for.

@@ -18,17 +18,17 @@ from torch.utils.data import IterableDataset
 
 from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.packed import PackedFrames, Piece
+from cgrnn_train.data.store import DataSet, Piece
 
 
 class Batch(NamedTuple):
     """Sequences padded to the longest.
 
     Attributes:
-        frames: (batch, time, 128) float32 of 0 and 1, transposed by ``shift``.
+        frames: (batch, time, visible) float32: 0 and 1, transposed by ``shift``; or samples, normalised.
         mask: (batch, time) bool, False on padding.
         rows: (real frames,) int64, the frame's place in the data set, in the order of ``frames[mask]``.
-        shift: (real frames,) int64, semitones by which the frame was transposed.
+        shift: (real frames,) int64, semitones by which the frame was transposed; 0 for sound.
     """
 
     frames: Tensor
@@ -70,12 +70,12 @@ class TrainingBatches(IterableDataset[Batch]):
         world: number of processes.
 
     Raises:
-        DataError: there are fewer sequences than processes.
+        DataError: there are fewer sequences than processes, or sound is to be transposed.
     """
 
     def __init__(
         self,
-        data: PackedFrames,
+        data: DataSet,
         *,
         batch_size: int,
         longest: int,
@@ -84,6 +84,8 @@ class TrainingBatches(IterableDataset[Batch]):
         rank: int = 0,
         world: int = 1,
     ) -> None:
+        if transpose and data.values == "continuous":
+            raise DataError(f"found fit.transpose = {transpose} with {data.folder}, which holds sound; expected 0")
         chunks = sorted(cut(data.pieces("train"), longest), key=lambda chunk: chunk.length)
         if len(chunks) < world:
             raise DataError(f"found {len(chunks)} training sequences for {world} processes; expected one each at least")
@@ -112,7 +114,7 @@ class TrainingBatches(IterableDataset[Batch]):
 
     def _collate(self, chunks: list[Chunk], random: np.random.Generator) -> Batch:
         longest = max(chunk.length for chunk in chunks)
-        frames = torch.zeros(len(chunks), longest, PITCHES)
+        frames = torch.zeros(len(chunks), longest, self._data.visible)
         mask = torch.zeros(len(chunks), longest, dtype=torch.bool)
         shifts: list[Tensor] = []
         for row, chunk in enumerate(chunks):

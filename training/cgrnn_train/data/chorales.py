@@ -20,8 +20,9 @@ from cgrnn_bundle.frames import FrameSpec, Rule, notes_to_frames
 from cgrnn_train.data.convert import Converted, Report, convert
 from cgrnn_train.data.errors import DataError, UnusableFileError
 from cgrnn_train.data.grid import DEFAULT_BPM
-from cgrnn_train.data.packed import Roll, check_target, write_packed
+from cgrnn_train.data.packed import Roll, write_packed
 from cgrnn_train.data.splits import SHARES, split_by_group
+from cgrnn_train.data.store import check_target
 
 VOICES = 4
 NOTE_VALUES = ("1/4", "1/8")

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.grid import Grid
-from cgrnn_train.data.packed import REPORT_FILES
+from cgrnn_train.data.store import REPORT_FILES
 from cgrnn_train.data.workers import Failure, map_in_processes
 
 

@@ -19,10 +19,11 @@ from cgrnn_bundle.frames import FrameSpec, Rule
 from cgrnn_train.data.convert import Converted, Report, convert
 from cgrnn_train.data.errors import DataError, UnusableFileError
 from cgrnn_train.data.midi import score_frames
-from cgrnn_train.data.packed import Roll, check_target, write_packed
+from cgrnn_train.data.packed import Roll, write_packed
 from cgrnn_train.data.score import read_score
 from cgrnn_train.data.source import list_midi, read_midi
 from cgrnn_train.data.splits import SHARES, split_by_group
+from cgrnn_train.data.store import check_target
 
 FRAME_SECONDS = 0.25
 SEGMENT_FRAMES = 240

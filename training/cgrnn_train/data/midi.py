@@ -15,10 +15,11 @@ from cgrnn_bundle.frames import FrameSpec, notes_to_frames
 from cgrnn_train.data.convert import Converted, Report, convert
 from cgrnn_train.data.errors import UnusableFileError
 from cgrnn_train.data.grid import DEFAULT_BPM, MIN_AGREEMENT, Grid, estimate_grid, grid_frames, nearest_note_value
-from cgrnn_train.data.packed import Roll, check_target, write_packed
+from cgrnn_train.data.packed import Roll, write_packed
 from cgrnn_train.data.score import Score, read_score
 from cgrnn_train.data.source import list_midi, read_midi
 from cgrnn_train.data.splits import SHARES, split_by_group
+from cgrnn_train.data.store import check_target
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ import scipy.io
 
 from cgrnn_bundle.frames import PITCHES, FrameSpec
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.packed import Roll, Split, write_packed
+from cgrnn_train.data.packed import Roll, write_packed
+from cgrnn_train.data.store import Split
 
 LOWEST_PITCH, COLUMNS = 21, 88
 CELLS: dict[str, Split] = {"traindata": "train", "validdata": "valid", "testdata": "test"}

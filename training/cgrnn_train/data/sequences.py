@@ -1,4 +1,4 @@
-"""The pieces of a split as tensors, and the mean of all training frames."""
+"""The pieces of a split as tensors, and the statistics of all training frames."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.packed import PackedFrames, Piece
+from cgrnn_train.data.store import DataSet, Piece
+from cgrnn_train.models.start import FrameStatistics
 
 
 class Sequences(Sequence[Tensor]):
-    """Pieces of a data set, each (time, 128) float32, unpacked when it is asked for."""
+    """Pieces of a data set, each (time, visible) float32, read when it is asked for."""
 
-    def __init__(self, data: PackedFrames, pieces: list[Piece], longest: int | None) -> None:
+    def __init__(self, data: DataSet, pieces: list[Piece], longest: int | None) -> None:
         self._data, self._pieces, self._longest = data, pieces, longest
 
     def __len__(self) -> int:
@@ -43,7 +43,7 @@ class Sequences(Sequence[Tensor]):
         return torch.from_numpy(self._data.frames(self._pieces[index])[: self._longest]).float()
 
 
-def sequences(data: PackedFrames, split: str, longest: int | None = None) -> Sequences:
+def sequences(data: DataSet, split: str, longest: int | None = None) -> Sequences:
     """The pieces of ``split``, the first ``longest`` frames of each.
 
     Raises:
@@ -52,7 +52,7 @@ def sequences(data: PackedFrames, split: str, longest: int | None = None) -> Seq
     return Sequences(data, pieces_of(data, split), longest)
 
 
-def pieces_of(data: PackedFrames, split: str) -> list[Piece]:
+def pieces_of(data: DataSet, split: str) -> list[Piece]:
     """The pieces of ``split``, at least one; raises `DataError` if there is none."""
     pieces = data.pieces(split)
     if not pieces:
@@ -60,10 +60,16 @@ def pieces_of(data: PackedFrames, split: str) -> list[Piece]:
     return pieces
 
 
-def mean_frame(data: PackedFrames) -> Tensor:
-    """The mean training frame, smoothed so that no pitch is never or always on: (128,) float32."""
-    counts, frames = np.zeros(PITCHES), 0
+def frame_statistics(data: DataSet) -> FrameStatistics:
+    """The mean training frame, of bits smoothed, so that no pitch is never or always on; of sound the deviation too."""
+    totals, squares, count = np.zeros(data.visible), np.zeros(data.visible), 0
     for piece in data.pieces("train"):
-        counts += data.frames(piece).sum(axis=0)
-        frames += piece.length
-    return (torch.from_numpy(counts).float() + 0.05) / (frames + 0.1)
+        frames = data.frames(piece).astype(np.float64)
+        totals += frames.sum(axis=0)
+        squares += np.square(frames).sum(axis=0)
+        count += piece.length
+    if data.values == "binary":
+        return FrameStatistics((torch.from_numpy(totals).float() + 0.05) / (count + 0.1), None)
+    mean = totals / count
+    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
+    return FrameStatistics(torch.from_numpy(mean).float(), torch.from_numpy(deviation).float())

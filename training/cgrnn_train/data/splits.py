@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cgrnn_train.data.packed import Split
+from cgrnn_train.data.store import Split
 
 SHARES = "0.9/0.05/0.05"
 """Of the pieces to train, valid, test: the CGRNN paper's."""

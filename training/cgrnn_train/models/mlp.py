@@ -9,7 +9,7 @@ def frame_mlp(visible: int, sizes: tuple[int, ...], dropout: float) -> tuple[nn.
     """Build the layers and return them with the size of their output, which is ``visible`` if there are none.
 
     Args:
-        visible: pitches in a frame.
+        visible: pitches or samples in a frame.
         sizes: of the layers.
         dropout: probability of dropping a unit of any layer.
     """

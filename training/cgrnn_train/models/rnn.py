@@ -1,7 +1,8 @@
-"""RNN-I and RNN-II: a GRU of one or two layers whose state gives each pitch of the next frame a probability of its own.
+"""RNN-I and RNN-II: a GRU of one or two layers whose state gives each unit of the next frame a distribution of its own.
 
-The likelihood is exact, Σ log Bernoulli, and blind to chords: given the past the pitches are independent. It is the
-paper's first baseline, and the yardstick of what the joint distribution of a CGRNN is worth.
+The likelihood is exact, Σ log Bernoulli or Σ log Gaussian, and blind to chords: given the past the units (pitches, or
+audio samples) are independent. It is the paper's first baseline, and the yardstick of what the joint distribution of a
+CGRNN is worth.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cgrnn_train.models.emission import Bernoulli
+from cgrnn_train.models.emission import emission_of
 from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.system import BoundSystem
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
@@ -25,7 +28,8 @@ class RNNConfig:
     """The architecture.
 
     Attributes:
-        visible: pitches in a frame.
+        visible: pitches or samples in a frame.
+        kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
         state: size of each layer's state.
         layers: of the GRU, each fed with the states of the one below: 1 is RNN-I, 2 is RNN-II.
         mlp: sizes of the ReLU layers that see the frame.
@@ -34,6 +38,7 @@ class RNNConfig:
     """
 
     visible: int = 128
+    kind: Kind = "binary"
     state: int = 500
     layers: int = 1
     mlp: tuple[int, ...] = ()
@@ -46,14 +51,14 @@ class RNNConfig:
 
 
 class RNN(BoundSystem):
-    """The model over binary frames."""
+    """The model over frames of either kind."""
 
     config: RNNConfig
 
     def __init__(self, config: RNNConfig) -> None:
         super().__init__()
         self.config = config
-        self.emission = Bernoulli()
+        self.emission = emission_of(config.kind)
         self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
         self.layers = nn.ModuleList(
             ScanGRU(width if layer == 0 else config.state, config.state) for layer in range(config.layers)
@@ -61,10 +66,10 @@ class RNN(BoundSystem):
         self.state_dropout = nn.Dropout(config.state_dropout)
         self.output = nn.Linear(config.state, config.visible * self.emission.outputs)
 
-    def start_from(self, frame_mean: Tensor) -> None:
+    def start_from(self, start: FrameStatistics) -> None:
         """See `System.start_from`."""
         with torch.no_grad():
-            self.output.bias[: self.config.visible] = torch.logit(frame_mean)
+            self.output.bias.copy_(self.emission.numbers_of(start))
 
     def _stack(self) -> list[ScanGRU]:
         return cast(list[ScanGRU], list(self.layers))
@@ -72,7 +77,7 @@ class RNN(BoundSystem):
     def forward(self, frames: Tensor) -> Tensor:
         """The emission's numbers for every frame of ``frames`` (batch, time, visible) given the frames before it.
 
-        (batch, time, visible · numbers a unit): for Bernoulli, the logits.
+        (batch, time, visible · numbers a unit): see `cgrnn_train.models.emission`.
         """
         states = functional.pad(self.mlp(frames), (0, 0, 1, 0))  # (batch, time + 1, …): as if after a frame 0
         for layer in self._stack():
@@ -107,7 +112,7 @@ class RNN(BoundSystem):
 
     @torch.no_grad()
     def generate(self, count: int) -> Tensor:
-        """See `System.generate`; each pitch is drawn by itself."""
+        """See `System.generate`; each unit is drawn by itself."""
         states: list[Tensor] = [layer.initial_state for layer in self._stack()]
         played: list[Tensor] = []
         for _ in range(count):

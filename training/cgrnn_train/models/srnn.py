@@ -19,9 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.mlp import frame_mlp
+from cgrnn_train.models.normal import Normal, std_of
 from cgrnn_train.models.resampling import systematic_ancestors
-from cgrnn_train.models.vae import JointMLP, LatentPath, Normal, SequentialVAE, std_of
+from cgrnn_train.models.vae import JointMLP, LatentPath, SequentialVAE
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
 PARTICLES = 32
@@ -33,7 +35,8 @@ class SRNNConfig:
     """The architecture; the defaults are the paper's sizes.
 
     Attributes:
-        visible: pitches in a frame.
+        visible: pitches or samples in a frame.
+        kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
         state: size of d and of a.
         latent: size of z.
         width: of the ReLU layer of the prior, the posterior and the decoder.
@@ -45,6 +48,7 @@ class SRNNConfig:
     """
 
     visible: int = 128
+    kind: Kind = "binary"
     state: int = 500
     latent: int = 500
     width: int = 400
@@ -61,7 +65,7 @@ class SRNNConfig:
 
 
 class SRNN(SequentialVAE):
-    """The model over binary frames."""
+    """The model over frames of either kind."""
 
     config: SRNNConfig
 
@@ -130,9 +134,9 @@ class SRNN(SequentialVAE):
         for t in range(time):
             state = states[:, t, None]  # (batch, 1, state)
             latent = Normal.of(self.prior(latent, state)).draw()
-            logits = self.decoder(latent, state)
-            predictions[:, t] = self.emission.mean(logits).mean(1)
-            chosen = systematic_ancestors(self.emission.log_probability(logits, frames[:, t, None]))
+            numbers = self.decoder(latent, state)
+            predictions[:, t] = self.emission.mean(numbers).mean(1)
+            chosen = systematic_ancestors(self.emission.log_probability(numbers, frames[:, t, None]))
             latent = latent.gather(1, chosen[:, :, None].expand_as(latent))
         return predictions
 

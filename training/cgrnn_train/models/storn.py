@@ -16,8 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.mlp import frame_mlp
-from cgrnn_train.models.vae import JointMLP, LatentPath, Normal, SequentialVAE
+from cgrnn_train.models.normal import Normal
+from cgrnn_train.models.vae import JointMLP, LatentPath, SequentialVAE
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
 
@@ -26,7 +28,8 @@ class STORNConfig:
     """The architecture.
 
     Attributes:
-        visible: pitches in a frame.
+        visible: pitches or samples in a frame.
+        kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
         state: size of the state of each of the two GRUs.
         latent: size of z.
         width: of the ReLU layer between a state and what it gives.
@@ -36,6 +39,7 @@ class STORNConfig:
     """
 
     visible: int = 128
+    kind: Kind = "binary"
     state: int = 500
     latent: int = 500
     width: int = 400
@@ -50,7 +54,7 @@ class STORNConfig:
 
 
 class STORN(SequentialVAE):
-    """The model over binary frames."""
+    """The model over frames of either kind."""
 
     config: STORNConfig
 

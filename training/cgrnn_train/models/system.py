@@ -4,8 +4,9 @@
     ├── BoundSystem  its likelihood, or a lower bound of it, has a gradient      rnn, storn, vrnn, srnn
     └── EnergySystem a conditional RBM over each frame; log Z is estimated       rnn_rbm, rnn_ssrbm, cgrnn   (energy.py)
 
-`cgrnn_train.fit` trains both kinds; `cgrnn_train.evaluate` scores them. Shapes: frames are (batch, time, visible) of 0
-and 1; a probability of each pitch has the same shape. Randomness comes from PyTorch's global generator: seed it.
+`cgrnn_train.fit` trains both kinds; `cgrnn_train.evaluate` scores them. Shapes: frames are (batch, time, visible), of 0
+and 1 (piano rolls) or of any numbers (sound, normalised); the mean of each unit, which for a pitch is the probability
+that it is on, has the same shape. Randomness comes from PyTorch's global generator: seed it.
 
 Two protocols that must not be mixed up (the paper's Table 1 does):
 
@@ -21,28 +22,30 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cgrnn_train.models.start import FrameStatistics
+
 
 class System(nn.Module, ABC):
-    """A model of sequences of binary frames."""
+    """A model of sequences of frames."""
 
     config: Any
     """The system's own dataclass; every one has ``visible``, ``state``, ``mlp``, ``dropout`` and ``state_dropout``."""
 
     @abstractmethod
-    def start_from(self, frame_mean: Tensor) -> None:
-        """Set the output's biases so that an untrained model plays the mean training frame (visible,)."""
+    def start_from(self, start: FrameStatistics) -> None:
+        """Set the output's biases so that an untrained model plays frames of these statistics."""
 
     @abstractmethod
     def predict(self, frames: Tensor) -> Tensor:
-        """Probability of each pitch of every frame given the frames before it, (batch, time, visible)."""
+        """Mean of each unit of every frame given the frames before it, (batch, time, visible)."""
 
     @abstractmethod
     def reconstruct(self, frames: Tensor) -> Tensor | None:
-        """Probability of each pitch of every frame after the model has seen it; None if it has no latent variable."""
+        """Mean of each unit of every frame after the model has seen it; None if it has no latent variable."""
 
     @abstractmethod
     def generate(self, count: int) -> Tensor:
-        """Free play from the initial state: (count, visible) of 0 and 1."""
+        """Free play from the initial state: (count, visible)."""
 
     @abstractmethod
     def activations(self, frames: Tensor) -> Tensor | None:

@@ -21,7 +21,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgrnn_train.models.emission import Bernoulli
+from cgrnn_train.models.emission import emission_of
+from cgrnn_train.models.normal import Normal
+from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.system import BoundSystem
 
 PREDICTION_DRAWS = 32
@@ -29,51 +31,6 @@ PREDICTION_DRAWS = 32
 
 FRAMES_AT_ONCE = 8192
 """Frames times draws that are inferred together; it bounds the memory."""
-
-LEAST_STD = 1e-3
-"""Added to every standard deviation."""
-
-
-def std_of(raw: Tensor) -> Tensor:
-    """Make a standard deviation of any number: softplus, and at least `LEAST_STD`."""
-    return F.softplus(raw) + LEAST_STD
-
-
-class Normal(NamedTuple):
-    """Independent Gaussians.
-
-    Attributes:
-        mean: (..., latent).
-        std: (..., latent), above 0.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def of(cls, moments: Tensor) -> Normal:
-        """Read a network's output (..., 2·latent): means, then numbers for `std_of`."""
-        mean, raw = moments.chunk(2, dim=-1)
-        return cls(mean, std_of(raw))
-
-    def at(self, noise: Tensor) -> Tensor:
-        """The value that standard normal ``noise`` (..., latent) stands for; differentiable in mean and std."""
-        return torch.addcmul(self.mean, self.std, noise)
-
-    def draw(self) -> Tensor:
-        """A value, (..., latent)."""
-        return self.at(torch.randn_like(self.mean))
-
-    def log_density(self, value: Tensor) -> Tensor:
-        """log p(value), (...): summed over the units of ``value`` (..., latent)."""
-        square = ((value - self.mean) / self.std).square()
-        return -(0.5 * square + self.std.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
-
-    def divergence(self, other: Normal) -> Tensor:
-        """KL(self ‖ other), (...), nats: summed over the units."""
-        ratio = self.std / other.std
-        shift = (self.mean - other.mean) / other.std
-        return (0.5 * (ratio.square() + shift.square() - 1) - ratio.log()).sum(-1)
 
 
 class JointMLP(nn.Module):
@@ -110,14 +67,14 @@ class LatentPath(NamedTuple):
     Where frames of one sequence met the noise of many paths, what does not depend on the path has one row.
 
     Attributes:
-        logits: of the emission p(x_t | z_≤t, x_<t), (batch, time, visible · numbers a unit).
+        numbers: of the emission p(x_t | z_≤t, x_<t), (batch, time, visible · numbers a unit).
         posterior: q(z_t | …), (batch, time, latent).
         prior: p(z_t | z_<t, x_<t), (batch, time, latent).
         latent: z_t, drawn from the posterior, (batch, time, latent).
         state: of the generating net *before* frame t, (batch, time, state).
     """
 
-    logits: Tensor
+    numbers: Tensor
     posterior: Normal
     prior: Normal
     latent: Tensor
@@ -135,7 +92,7 @@ class SequentialVAE(BoundSystem):
     def __init__(self, config: Any, sees: tuple[int, ...]) -> None:
         super().__init__()
         self.config = config
-        self.emission = Bernoulli()
+        self.emission = emission_of(config.kind)
         self.decoder = JointMLP(sees, config.width, config.visible * self.emission.outputs, config.dropout)
         self.state_dropout = nn.Dropout(config.state_dropout)
 
@@ -160,16 +117,16 @@ class SequentialVAE(BoundSystem):
         Each tensor of ``memory`` is (..., size): as many pieces are played as it has rows.
         """
 
-    def start_from(self, frame_mean: Tensor) -> None:
+    def start_from(self, start: FrameStatistics) -> None:
         """See `System.start_from`."""
         with torch.no_grad():
-            self.decoder.output.bias[: self.config.visible] = torch.logit(frame_mean)
+            self.decoder.output.bias.copy_(self.emission.numbers_of(start))
 
     def bound(self, frames: Tensor, mask: Tensor | None = None, divergence_weight: float = 1.0) -> Tensor:
         """The evidence lower bound by one draw of the latent path, analytic KL; see `BoundSystem.bound`."""
         path = self.infer(frames, mask, self._noise(frames, len(frames)))
         divergence = path.posterior.divergence(path.prior)
-        return self.emission.log_probability(path.logits, frames) - divergence_weight * divergence
+        return self.emission.log_probability(path.numbers, frames) - divergence_weight * divergence
 
     @torch.no_grad()
     def log_likelihood(self, frames: Tensor, samples: int = 1) -> Tensor:
@@ -184,7 +141,7 @@ class SequentialVAE(BoundSystem):
         weights: list[Tensor] = []
         for path in self._paths(frames, samples):
             gain = path.prior.log_density(path.latent) - path.posterior.log_density(path.latent)
-            weights.append(self.emission.log_probability(path.logits, frames) + gain)
+            weights.append(self.emission.log_probability(path.numbers, frames) + gain)
         totals = torch.cat(weights).double().cumsum(1)  # (samples, time)
         return torch.diff(torch.logsumexp(totals, dim=0) - math.log(samples), prepend=totals.new_zeros(1))
 
@@ -196,8 +153,8 @@ class SequentialVAE(BoundSystem):
 
     @torch.no_grad()
     def reconstruct(self, frames: Tensor) -> Tensor:
-        """Probability of each pitch given one z from the posterior; see `System.reconstruct`."""
-        return self.emission.mean(self.infer(frames, None, self._noise(frames, len(frames))).logits)
+        """The mean given one z from the posterior; see `System.reconstruct`."""
+        return self.emission.mean(self.infer(frames, None, self._noise(frames, len(frames))).numbers)
 
     @torch.no_grad()
     def activations(self, frames: Tensor) -> Tensor:
@@ -216,7 +173,7 @@ class SequentialVAE(BoundSystem):
     def _predict_from(self, frames: Tensor, imagine: Callable[[Tensor, LatentPath], Tensor]) -> Tensor:
         """`System.predict` where the posterior looks at no later frame: the mean over draws of the past's latents.
 
-        ``imagine(frames, path)`` gives the emission's logits with each frame's own z drawn from the prior.
+        ``imagine(frames, path)`` gives the emission's numbers with each frame's own z drawn from the prior.
         """
         predictions = torch.zeros_like(frames)
         for row, sequence in enumerate(frames):

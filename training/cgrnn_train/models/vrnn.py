@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cgrnn_train.models.gru import ScanGRU
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.mlp import frame_mlp
-from cgrnn_train.models.vae import JointMLP, LatentPath, Normal, SequentialVAE, std_of
+from cgrnn_train.models.normal import Normal, std_of
+from cgrnn_train.models.vae import JointMLP, LatentPath, SequentialVAE
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
 
@@ -27,7 +29,8 @@ class VRNNConfig:
     """The architecture; the defaults are the paper's sizes.
 
     Attributes:
-        visible: pitches in a frame.
+        visible: pitches or samples in a frame.
+        kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
         state: size of the GRU's state d.
         latent: size of z.
         width: of ψ, and of the ReLU layer of the prior, the posterior and the decoder.
@@ -37,6 +40,7 @@ class VRNNConfig:
     """
 
     visible: int = 128
+    kind: Kind = "binary"
     state: int = 500
     latent: int = 500
     width: int = 400
@@ -51,7 +55,7 @@ class VRNNConfig:
 
 
 class VRNN(SequentialVAE):
-    """The model over binary frames."""
+    """The model over frames of either kind."""
 
     config: VRNNConfig
 
@@ -85,8 +89,8 @@ class VRNN(SequentialVAE):
         before = states[:-1].transpose(0, 1)
         heard = self.state_dropout(before)
         q = Normal.of(moments.transpose(0, 1))
-        logits = self.decoder(features.transpose(0, 1), heard)
-        return LatentPath(logits, q, Normal.of(self.prior(heard)), q.at(noise), before)
+        numbers = self.decoder(features.transpose(0, 1), heard)
+        return LatentPath(numbers, q, Normal.of(self.prior(heard)), q.at(noise), before)
 
     @torch.no_grad()
     def predict(self, frames: Tensor) -> Tensor:
@@ -94,7 +98,7 @@ class VRNN(SequentialVAE):
         return self._predict_from(frames, lambda _, path: self._imagine(path.prior, path.state)[0])
 
     def _imagine(self, prior: Normal, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the frame that follows ``state``, z drawn from ``prior``, and ψ(z)."""
+        """The emission's numbers of the frame that follows ``state``, z drawn from ``prior``, and ψ(z)."""
         feature = torch.relu(self.feature(prior.draw()))
         return self.decoder(feature, state), feature
 
@@ -105,8 +109,8 @@ class VRNN(SequentialVAE):
     def play(self, memory: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """See `SequentialVAE.play`."""
         (state,) = memory
-        logits, feature = self._imagine(Normal.of(self.prior(state)), state)
-        frame = self.emission.draw(logits)
+        numbers, feature = self._imagine(Normal.of(self.prior(state)), state)
+        frame = self.emission.draw(numbers)
         return frame, (self.gru.step(torch.cat([self.mlp(frame), feature], dim=-1), state),)
 
 
