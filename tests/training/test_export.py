@@ -161,8 +161,8 @@ def test_a_long_silence_is_broken(run, data, tmp_path, monkeypatch):
     def longest_silence(engine):
         transition, longest, silent = engine._transition, 0, 0
         for _ in range(150):
-            transition.visible_bias[:] = -7.5  # about one frame in fifteen has a note
-            transition.hidden_bias[:] = -20
+            transition.implied["visible_bias"][:] = -7.5  # about one frame in fifteen has a note
+            transition.implied["hidden_bias"][:] = -20
             frame = engine.sample(Evidence.build())
             engine.advance(frame)
             silent = 0 if frame.any() else silent + 1
@@ -182,8 +182,8 @@ def test_chords_stay_playable(run, data, tmp_path, monkeypatch):
     def largest_chord():
         engine, largest = Engine(bundle, seed=1), 0
         for _ in range(60):
-            engine._transition.visible_bias[:] = -2.5
-            engine._transition.hidden_bias[:] = -20
+            engine._transition.implied["visible_bias"][:] = -2.5
+            engine._transition.implied["hidden_bias"][:] = -20
             largest = max(largest, int(engine.sample(Evidence.build()).sum()))
         return largest
 

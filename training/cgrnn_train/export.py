@@ -135,7 +135,7 @@ def export(
         "initial_visible_bias": _array(visible_bias[0]),
         "initial_hidden_bias": _array(hidden_bias[0]),
     }
-    arrays |= record_probe(execute, arrays["initial_state"], sizes, probe)
+    arrays |= record_probe(execute, arrays["initial_state"], "binary", sizes, probe)
     pitches = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(rolls.packed, axis=0)))
     manifest = Manifest(
         name=name,
@@ -186,7 +186,7 @@ def transition_onnx(model: CGRNN) -> bytes:
     return proto.SerializeToString()
 
 
-def check_agreement(model: CGRNN, execute: Callable[[Row, Row, Row], tuple[Row, Row, Row]], *, seed: int = 0) -> None:
+def check_agreement(model: CGRNN, execute: Callable[[Row, Row, Row], tuple[Row, ...]], *, seed: int = 0) -> None:
     """Raise `ExportError` unless ``execute`` follows the model for 100 steps, and numpy's conditionals are PyTorch's.
 
     The 100 steps go through the *training* code (`CGRNN.states`), not through the exported module.
