@@ -126,11 +126,11 @@ def test_the_arrays_are_the_model_s(run, waves, tmp_path):
 
 def test_the_transition_s_scale_is_softplus_wherever_it_is(run):
     """From silence, 10⁻³, to the loud: ONNX Runtime's Softplus against PyTorch's in float64."""
-    model = run[1]
+    model, rbm = run[1], run[1].rbm
     raw = torch.tensor([-120.0, -30, -15, -8, -1, 0, 1, 8, 15, 19.9, 20.1, 30, 80, 500] + [0.0] * 6)
     with torch.no_grad():
-        model.rbm.scale_bias.copy_(raw)
-        model.rbm.scale_modulation.weight.zero_()
+        rbm.scale_bias.copy_(raw)
+        rbm.scale_modulation.weight.zero_()
     execute = transition.runner(transition.transition_onnx(model))
     outputs = execute(np.zeros((1, 20), np.float32), np.zeros((1, 12), np.float32), np.zeros((1, 16), np.float32))
     expected = 1e-3 + torch.nn.functional.softplus(raw.double(), threshold=1e9)
@@ -236,7 +236,7 @@ def test_refuses_when_the_arrays_disagree(run, array, sentence):
     ("method", "sentence"),
     [("look", "numpy's spike logits"), ("mean_hidden", "numpy's mean feed"), ("given_spikes", "numpy's frame given")],
 )
-def test_refuses_when_the_conditionals_disagree(run, waves, tmp_path, monkeypatch, method, sentence):
+def test_refuses_when_the_conditionals_disagree(run, monkeypatch, method, sentence):
     right = getattr(agreement.WaveSlabs, method)
 
     def slightly_wrong(self, *arguments):
