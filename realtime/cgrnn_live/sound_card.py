@@ -5,8 +5,12 @@ PortAudio lists the devices once, when it starts: one that is connected later is
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +20,9 @@ from numpy.typing import NDArray
 from cgrnn_live.errors import UsageError
 from cgrnn_live.naming import Kind, choose
 from cgrnn_live.quiet import quiet_stderr
+
+JACK_CLIENT = b"cgrnn-live"
+"""Our name among JACK's clients; PortAudio would say "PortAudio"."""
 
 LATENCY_SECONDS = 0.1
 """Asked of the device: enough for a Python callback on a busy machine."""
@@ -54,6 +61,8 @@ DEVICE = Kind(
 
 def load_portaudio() -> Any:
     """Import sounddevice, which starts PortAudio, which asks every sound system; SoundError if it is missing."""
+    if "sounddevice" not in sys.modules and sys.platform == "linux":
+        _name_jack_client()
     try:
         with quiet_stderr():
             import sounddevice
@@ -62,6 +71,13 @@ def load_portaudio() -> Any:
             "The PortAudio library is missing; install it (on Debian and Ubuntu: libportaudio2)."
         ) from error
     return sounddevice
+
+
+def _name_jack_client() -> None:
+    """Tell PortAudio, before it starts, what JACK is to call us; where it is missing or has no JACK, do nothing."""
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(find_library("portaudio"))
+        library.PaJack_SetClientName(JACK_CLIENT)  # it keeps the pointer, and we the bytes
 
 
 def default_device() -> Device:

@@ -2,7 +2,7 @@
 
 Why a process: the callback is Python and needs the interpreter's lock, for which it would have to wait while the model
 computes; and PortAudio may hang for minutes in closing a device that has vanished (with JACK, ten), which only the end
-of the process gets over. docs/decisions/0010 has more.
+of the process gets over (docs/decisions/0011-the-sound-card-in-a-process-of-its-own.md).
 
 In, on standard input: a kind and a number of bytes, packed by `HEADER`, then as many bytes.
 
