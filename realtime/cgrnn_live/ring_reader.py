@@ -37,8 +37,8 @@ class RingReader:
         is_silent: nothing of the sound is left to come: it ended, or was stopped, and has faded.
     """
 
-    def __init__(self, ring: Ring, sample_rate: int) -> None:
-        """Begin at the ring's first sample, without a fade."""
+    def __init__(self, ring: Ring, sample_rate: int, *, fades_in: bool = False) -> None:
+        """Begin at the ring's first sample; with ``fades_in`` for a sound that begins in its middle."""
         self.calls = 0
         self.underruns = 0
         self.underflows = 0
@@ -50,7 +50,7 @@ class RingReader:
         self._fade = max(1, round(FADE_SECONDS * sample_rate))
         self._rise = (np.arange(1, self._fade + 1) / self._fade).astype(np.float32)
         self._fall = self._rise[::-1] - np.float32(1 / self._fade)  # to 0
-        self._risen = self._fade
+        self._risen = 0 if fades_in else self._fade
         self._fallen = 0
         self._is_dry = False
         self._last = np.float32(0)

@@ -59,8 +59,11 @@ class SoundLink:
         is_done: all has been played, or was stopped.
     """
 
-    def __init__(self, device: str | None = None, rate: int | None = None) -> None:
-        """Open the device that the name means, or the default, at ``rate`` or its own; SoundError if there is none."""
+    def __init__(self, device: str | None = None, rate: int | None = None, *, fades_in: bool = False) -> None:
+        """Open the device that the name means, or the default, at ``rate`` or its own; SoundError if there is none.
+
+        With ``fades_in`` the sound does not begin with its first sample at full height.
+        """
         self.sent = 0
         self.report = Report()
         self.is_done = False
@@ -69,7 +72,7 @@ class SoundLink:
         self._has_left = False
         self._heard_at = time.monotonic()
         self._change = threading.Condition()
-        self._process = _start(device, rate)
+        self._process = _start({"device": device, "rate": rate, "fades_in": fades_in})
         threading.Thread(target=self._listen, daemon=True).start()
         with self._change:
             self._change.wait_for(lambda: self._opened or self._has_left, OPENING_SECONDS)
@@ -155,13 +158,13 @@ class SoundLink:
             self._change.notify_all()
 
 
-def _start(device: str | None, rate: int | None) -> subprocess.Popen[bytes]:
+def _start(wanted: dict[str, Any]) -> subprocess.Popen[bytes]:
     # The search path is ours, and a file in the current folder never stands for a module.
     program = f"import sys; sys.path[:] = {sys.path!r}; from cgrnn_live.sound_process import main; main()"
     is_shown = os.environ.get("CGRNN_DEBUG") == "1"
     new_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows
     return subprocess.Popen(
-        [sys.executable, "-c", program, json.dumps({"device": device, "rate": rate})],
+        [sys.executable, "-c", program, json.dumps(wanted)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if is_shown else subprocess.DEVNULL,

@@ -59,23 +59,23 @@ CLOSING_SECONDS = 1.0
 
 
 def main() -> None:
-    """Run: the one argument is JSON of `device`, a name or null, and `rate`, samples a second or null."""
+    """Run: the one argument is JSON of `device`, a name or null, `rate`, samples a second or null, and `fades_in`."""
     wanted = json.loads(sys.argv[1])
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # C libraries print there
     try:
-        code = _serve(wanted["device"], wanted["rate"], out)
+        code = _serve(wanted, out)
     except BrokenPipeError:  # whoever started us has gone
         code = 1
     os._exit(code)  # not by way of PortAudio, which may hang
 
 
-def _serve(name: str | None, rate: int | None, out: Any) -> int:
+def _serve(wanted: dict[str, Any], out: Any) -> int:
     try:
-        device = find_device(name)
-        rate = rate or device.rate
+        device = find_device(wanted["device"])
+        rate = int(wanted["rate"] or device.rate)
         ring = Ring(round(RING_SECONDS * rate))
-        reader = RingReader(ring, rate)
+        reader = RingReader(ring, rate, fades_in=wanted["fades_in"])
         stream = open_output(device, rate, reader.fill)
     except SoundError as error:
         _say(out, error=str(error))
@@ -84,7 +84,7 @@ def _serve(name: str | None, rate: int | None, out: Any) -> int:
     _say(out, opened=opened)
     gc.collect()
     gc.freeze()  # no full collection walks what was loaded while the device waits
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, ring, reader), daemon=True).start()
+    threading.Thread(target=listen, args=(sys.stdin.buffer, ring, reader), daemon=True).start()
     while ring.available < PREFILL * ring.capacity and not (reader.is_ended or reader.is_stopping):
         time.sleep(REPORT_SECONDS)
         _report(out, ring, reader, np.zeros(0, np.float32))
@@ -127,8 +127,8 @@ def _say(out: Any, **value: Any) -> None:
     out.write(json.dumps(value) + "\n")
 
 
-def _listen(source: BufferedIOBase, ring: Ring, reader: RingReader) -> None:
-    """Move samples from the pipe into the ring until it ends."""
+def listen(source: BufferedIOBase, ring: Ring, reader: RingReader) -> None:
+    """Do what comes in by a pipe, samples into the ring, until it ends."""
     data = bytearray(LARGEST_MESSAGE)
     while len(head := source.read(HEADER.size)) == HEADER.size:
         kind, size = HEADER.unpack(head)

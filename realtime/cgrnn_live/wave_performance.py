@@ -103,7 +103,7 @@ class WavePerformance:
                 tell(f"{self.device!r} has not come back.")
                 return False
             with suppress(SoundError):
-                self._move_to(SoundLink(self._wanted, self._rate))
+                self._move_to(SoundLink(self._wanted, self._rate, fades_in=True))
                 tell(f"The sound goes on, on {self.device!r}.")
                 return True
         return False

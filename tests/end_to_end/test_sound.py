@@ -191,6 +191,19 @@ def test_a_device_that_goes_away_is_waited_for_and_the_sound_goes_on(server: Jac
     assert json.loads(out)["seconds"] > 1.5
 
 
+def test_a_driver_that_hangs_is_given_up_and_opened_again(server: JackServer, play: Play) -> None:
+    process = play(server, "--seed", 3)
+    server.wait_for(lambda ports: OURS in ports)
+    assert process.stderr is not None
+    assert "Playing on 'system'" in process.stderr.readline()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGSTOP)  # as good as a driver that does not return
+    assert process.stderr.readline() == "The sound device 'system' has gone; waiting for it, Ctrl-C ends it.\n"
+    assert process.stderr.readline() == "The sound goes on, on 'system'.\n"
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[0] == 0
+
+
 def test_a_device_that_does_not_come_back_ends_with_the_duration(server: JackServer, play: Play) -> None:
     process = play(server, "--seed", 3, "--duration", 4, "--json")
     server.wait_for(lambda ports: OURS in ports)

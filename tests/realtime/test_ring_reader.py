@@ -61,6 +61,15 @@ def test_an_underrun_fades_out_and_once_the_ring_is_half_full_in_again(block: in
     assert reader.underruns == 1
 
 
+def test_a_sound_that_begins_in_its_middle_fades_in() -> None:
+    ring = Ring(400)
+    ring.write(np.full(400, 0.5, np.float32))
+    reader = RingReader(ring, RATE, fades_in=True)
+    heard = np.concatenate([play(reader, 30)[:, 0] for _ in range(3)])
+    assert np.diff(heard[:FADE], prepend=0) == pytest.approx(0.5 / FADE, abs=1e-6)
+    assert (heard[FADE:] == 0.5).all()
+
+
 def test_each_time_that_the_ring_runs_dry_is_counted_once() -> None:
     ring, reader = full()
     for expected in (1, 2, 3):
