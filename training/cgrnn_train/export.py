@@ -126,7 +126,7 @@ def _wave_parameters(rbm: ContinuousCSSRBM) -> dict[str, Row]:
     weight = as_array(units.weight)
     if (gap := 1 - largest_singular_value(weight) ** 2) < MIN_GAP:
         raise ExportError(
-            f"W leaves 1 - s^2 = {gap:.2g}, s its largest singular value, expected at least {MIN_GAP:.2g}: some mixture "
+            f"W leaves 1 - s^2 = {gap:.2g}, s its largest singular value, expected at least {MIN_GAP:.2g}: some mix "
             "of samples varies a thousand times their scale; train again with a lower weight_learning_rate"
         )
     return {"weight": weight, "slab_mean": as_array(units.offset)}
