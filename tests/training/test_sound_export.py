@@ -104,7 +104,7 @@ def test_the_manifest_says_what_the_run_was(small, waves, tmp_path):
     assert manifest.frame == waves.spec
     assert (manifest.sizes.visible, manifest.sizes.hidden, manifest.sizes.state) == (20, 12, 16)
     assert (manifest.feed, manifest.spike_slab_feed) == ("stochastic", "sampled")
-    assert (manifest.temperature, manifest.sweeps) == (0.9, 4)
+    assert (manifest.temperature, manifest.sweeps) == (0.9, 2)
     assert (manifest.training.data, manifest.training.licence) == ("tones, made by the test", "CC0")
     assert (manifest.training.seed, manifest.training.command) == (5, "cgrnn-train fit by hand")
     assert bundle.card == "# Small\n"
