@@ -16,7 +16,7 @@ from cgrnn_bundle.waves import WaveSpec
 from cgrnn_live.engine import Engine, Evidence
 from cgrnn_live.portnames import PortError
 from cgrnn_live.ports import choose_api, has_virtual_ports, list_inputs, list_outputs
-from cgrnn_live.speaker import SoundError, default_device
+from cgrnn_live.sound_card import SoundError, default_device, list_devices
 from cgrnn_live.wave_engine import WaveEngine
 
 STEPS = 100
@@ -59,7 +59,10 @@ def _midi(wanted: str) -> list[Finding]:
 
 def _sound() -> Finding:
     try:
-        return Finding("Sound device", True, str(default_device()["name"]))
+        default = default_device().name
+        others = [device.name for device in list_devices() if device.name != default]
+        also = f"; also there, for `audio --device`: {', '.join(others)}" if others else ""
+        return Finding("Sound device", True, default + also)
     except SoundError as error:
         return Finding("Sound device", False, str(error), "MIDI needs none; `cgrnn-live demo` writes files without one")
 

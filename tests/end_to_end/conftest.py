@@ -1,7 +1,6 @@
 """The command as a person runs it: in its own process, on a JACK server of the tests', with a tiny real bundle."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from cgrnn_bundle.frames import FrameSpec
 from cgrnn_bundle.layout import tensors_of
 from cgrnn_bundle.probe import record_probe
 from cgrnn_live.ports import rtmidi
+from jack import jack_server
 from small_bundles import open_transition, value_infos
 
 MAIN = "from cgrnn_live.cli import main; main()"
@@ -101,22 +101,8 @@ def command(tmp_path: Path) -> Command:
 @pytest.fixture(scope="session")
 def jack() -> Iterator[str]:
     """The name of a JACK server of our own with a dummy driver, for JACK_DEFAULT_SERVER."""
-    if shutil.which("jackd") is None:
-        pytest.skip("jackd is not installed")
-    name = f"cgrnn-live-tests-{os.getpid()}"
-    line = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
-    server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        variables = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
-        deadline = time.monotonic() + 10
-        while subprocess.run(["jack_lsp"], env=variables, capture_output=True).returncode:
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.skip("jackd does not start here")
-            time.sleep(0.1)
-        yield name
-    finally:
-        server.terminate()
-        server.wait(10)
+    with jack_server("") as server:
+        yield server.name
 
 
 @pytest.fixture

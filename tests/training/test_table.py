@@ -3,6 +3,7 @@
 After a change that is meant: `GOLDEN=write pytest tests/training/test_table.py`, and read the difference.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -13,16 +14,19 @@ import pytest
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.origin import ORIGIN, save_origin
 from cgrnn_train.results import read_result, run_name, without_machine_paths
+from cgrnn_train.rmse import SquaredError, rmse
 from cgrnn_train.run import RunError, save_config, save_data
-from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Scores, write_scores
+from cgrnn_train.scores import Accuracy, Check, Estimate, Likelihood, Rmse, Scores, read_scores, write_scores
 from cgrnn_train.systems import SYSTEMS
-from cgrnn_train.table import PROTOCOLS, write_table
+from cgrnn_train.table import PROTOCOLS, SOUND_PROTOCOLS, write_table
 from cgrnn_train.words import compared, duration, sign
 
 GOLDEN = Path(__file__).with_name("results.golden.md")
+GOLDEN_SOUND = Path(__file__).with_name("results.sound.golden.md")
 
 JSB = "JSB_Chorales, Boulanger-Lewandowski et al., ICML 2012"
 PIANO = "Piano_midi, Boulanger-Lewandowski et al., ICML 2012"
+NOTES = "Notes of an open sampler, 3,500 clips"
 LAKH = "a 9 % subset of Lakh clean_midi (1622 files)"
 EXACT = "exact"
 AIS = "AIS, 1,000 temperatures x 64 chains (errs high)"
@@ -35,6 +39,11 @@ def around(value: float, spread: float) -> tuple[float, float]:
 
 def accuracy(share: float) -> Accuracy:
     return Accuracy(Estimate(share, around(share, 0.02)), Estimate(share + 0.01, around(share + 0.01, 0.02)))
+
+
+def error(value: float) -> Rmse:
+    """An RMSE of ``value`` over three sequences that are not alike."""
+    return rmse([SquaredError(147, 147 * value**2 * share) for share in (1.2, 0.9, 0.9)])
 
 
 def likelihood(value: float, kind: str) -> Likelihood:
@@ -89,6 +98,37 @@ def record_fit(run: Path, seconds: float = 3900.0) -> Path:
     return run
 
 
+def make_of_sound(folder: Path, system: str, value: float, kind: str, rmses: tuple[float, float | None]) -> Path:
+    """A run over frames of 150 samples, scored under both protocols."""
+    make_scored(folder, NOTES, value, kind, system)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["model"] |= {"kind": "continuous", "visible": 150} if "kind" in config["model"] else {}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    prediction, reconstruction = (None if one is None else error(one) for one in rmses)
+    assert prediction is not None
+    scores = dataclasses.replace(
+        read_scores(folder, "test"), frames=441, prediction=prediction, reconstruction=reconstruction
+    )
+    write_scores(folder, scores)
+    return folder
+
+
+@pytest.fixture
+def sound_runs(tmp_path: Path) -> list[Path]:
+    notes = tmp_path / "notes"
+    unscored = make_run(notes / "srnn-s", "srnn-s")
+    make_scored(unscored, NOTES, 250.0, BOUND, "srnn-s", split="valid")
+    config = RunConfig("srnn-s", SYSTEMS["srnn-s"].config(kind="continuous", visible=150), FitConfig())
+    save_config(unscored, config, "cgrnn-train fit --out runs/srnn-s --data /home/me/data/set")
+    return [
+        make_of_sound(notes / "cgrnn", "cgrnn", 400.0, AIS, (4.0, 0.75)),
+        make_of_sound(notes / "rnn-ssrbm", "rnn-ssrbm", 300.0, AIS, (4.5, 1.5)),
+        make_of_sound(notes / "vrnn", "vrnn", 320.0, BOUND, (4.25, 2.25)),
+        record_fit(make_of_sound(notes / "rnn-1", "rnn-1", 295.125, EXACT, (5.0, None)), 840.0),
+        unscored,
+    ]
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Path]:
     jsb, lakh = tmp_path / "jsb", tmp_path / "lakh"
@@ -113,12 +153,13 @@ def runs(tmp_path: Path) -> list[Path]:
     ]
 
 
-def test_the_page_is_the_golden_one(runs, tmp_path):
+@pytest.mark.parametrize(("fixture", "golden"), [("runs", GOLDEN), ("sound_runs", GOLDEN_SOUND)])
+def test_the_page_is_the_golden_one(fixture, golden, request, tmp_path):
     out = tmp_path / "docs" / "results.md"
-    write_table(runs, out)
+    write_table(request.getfixturevalue(fixture), out)
     if os.environ.get("GOLDEN") == "write":
-        GOLDEN.write_bytes(out.read_bytes())
-    assert out.read_text(encoding="utf-8") == GOLDEN.read_text(encoding="utf-8")
+        golden.write_bytes(out.read_bytes())
+    assert out.read_text(encoding="utf-8") == golden.read_text(encoding="utf-8")
     assert [path.name for path in out.parent.iterdir()] == ["results.md"]
 
 
@@ -136,18 +177,44 @@ def test_nothing_of_this_machine_is_on_the_page(runs, tmp_path):
     assert "--data …/data/set" in page
 
 
-def test_every_table_is_rectangular(runs, tmp_path):
-    write_table(runs, tmp_path / "page.md")
+def test_every_table_is_rectangular(runs, sound_runs, tmp_path):
+    write_table([*runs, *sound_runs], tmp_path / "page.md")
     blocks = (tmp_path / "page.md").read_text(encoding="utf-8").split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("|")]
-    assert len(tables) == 8  # five sections, two with published figures, one with the paper's
+    assert len(tables) == 10  # six sections, two with published figures, two with the paper's
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1, table[0]
+
+
+def test_ours_are_of_the_stand_in_and_never_of_idmt(sound_runs, tmp_path):
+    write_table(sound_runs, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert f"Ours are of a stand-in, {NOTES}, and never of IDMT's sounds" in page
+    path = sound_runs[0] / "scores" / "test.json"
+    path.write_text(path.read_text(encoding="utf-8").replace(NOTES, "IDMT-SMT-Audio-Effects"), encoding="utf-8")
+    write_table(sound_runs[:1], tmp_path / "page.md")
+    assert "stand-in" not in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+def test_ratios_are_of_one_protocol_and_of_the_same_frames(sound_runs, tmp_path):
+    write_table(sound_runs, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    ours = "RMSE of CGRNN `notes/cgrnn` over that of our"
+    paper = "the paper's, of reconstruction: 0.50 /"
+    ssrbm = "prediction 0.89 (0.89 to 0.89), reconstruction 0.50 (0.50 to 0.50)"
+    assert f"- {ours} RNN-ssRBM `notes/rnn-ssrbm`: {ssrbm}; {paper} 1.71 = 0.29.\n" in page
+    vrnn = "prediction 0.94 (0.94 to 0.94), reconstruction 0.33 (0.33 to 0.33)"
+    assert f"- {ours} VRNN `notes/vrnn`: {vrnn}; {paper} 1.80 = 0.28.\n" in page
+    path = sound_runs[1] / "scores" / "test.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("the set's", "another's"), encoding="utf-8")
+    write_table(sound_runs, tmp_path / "page.md")
+    assert f"{ours} RNN-ssRBM" not in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
 def test_the_protocols_take_three_sentences():
     assert PROTOCOLS.replace("\n", " ").count(". ") + 1 == 3
     assert PROTOCOLS.endswith("can.")
+    assert SOUND_PROTOCOLS.endswith("can.")
 
 
 def test_a_run_without_scores_says_what_to_do(runs, tmp_path):

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.models.cgrnn import CGRNNConfig
+from cgrnn_train.models.emission import Kind
 from cgrnn_train.ranges import BELOW_ONE, COUNT, NOT_NEGATIVE, POSITIVE, SEMITONES, SHARE, ConfigError, check_ranges
 from cgrnn_train.systems import SYSTEMS
 
@@ -108,8 +109,13 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` unless the model sees frames as data sets hold them."""
-        if getattr(self.model, "kind", "binary") == "binary" and self.model.visible != PITCHES:
+        if self.kind == "binary" and self.model.visible != PITCHES:
             raise ConfigError(f"visible: found {self.model.visible}; expected {PITCHES}, the pitches of a frame")
+
+    @property
+    def kind(self) -> Kind:
+        """Of the frames that the system is of."""
+        return getattr(self.model, "kind", "binary")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` takes them."""

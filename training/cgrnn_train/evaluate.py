@@ -1,4 +1,4 @@
-"""`cgrnn-train evaluate`: a run's likelihood and its accuracy under both protocols on a whole split.
+"""`cgrnn-train evaluate`: a run's likelihood, and its accuracy or RMSE under both protocols, on a whole split.
 
 Everything random is seeded by the part it belongs to, and finished parts are kept in the run folder: an evaluation
 that is stopped, however, and called again gives the figures of one that was never stopped.
@@ -6,6 +6,7 @@ that is stopped, however, and called again gives the figures of one that was nev
 
 from __future__ import annotations
 
+import functools
 import shutil
 import time
 from collections.abc import Callable
@@ -15,17 +16,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cgrnn_train.accuracy import SequenceCounts, accuracy, count, frame_accuracy
 from cgrnn_train.check import check_annealing
 from cgrnn_train.data.sequences import Sequences, sequences
 from cgrnn_train.data.store import DataSet
 from cgrnn_train.frame_scores import FrameScores, Settings
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
+from cgrnn_train.measures import MEASURES, Measure
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
 from cgrnn_train.run import RunError, load, weights_digest
-from cgrnn_train.scores import Accuracy, Likelihood, Scores, write_scores
+from cgrnn_train.scores import Accuracy, Likelihood, Rmse, Scores, write_scores
 
 ESTIMATES = "estimates"
 """Folder of a run where parts of unfinished evaluations are kept."""
@@ -88,12 +89,15 @@ def evaluate_run(
     if check and isinstance(model, EnergySystem):
         done = stage("AIS from other sides", min(check, frames))
         checked = check_annealing(model, pieces, settings, check, store=store / "check", key=key, progress=done)
+    measure = MEASURES[config.kind]
+    scored = functools.partial(_score, measure, model, pieces, settings.seed, store, key, stage)
     if frame_scores.means is None:
-        prediction = _accuracy(model.predict, "prediction", model, pieces, settings.seed, store, key, stage)
+        prediction = scored("prediction", model.predict)
         assert prediction is not None  # every system predicts
     else:
-        prediction = frame_accuracy(frame_scores.means.split([len(piece) for piece in pieces]), pieces, pieces.songs)
-    reconstruction = _accuracy(model.reconstruct, "reconstruction", model, pieces, settings.seed, store, key, stage)
+        means = frame_scores.means.split([len(piece) for piece in pieces])
+        prediction = measure.over(list(map(measure.of_sequence, means, pieces)), pieces.songs)
+    reconstruction = scored("reconstruction", model.reconstruct)
     scores = Scores(
         system=config.system,
         source=str(data.meta.get("source", data.folder.name)),
@@ -123,31 +127,34 @@ def compute_device(accelerator: str) -> str:
     return "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
 
 
-def _accuracy(
-    protocol: Callable[[Tensor], Tensor | None],
-    name: str,
+def _score(
+    measure: Measure,
     model: System,
     pieces: Sequences,
     seed: int,
     store: Path,
     key: dict[str, object],
     stage: Callable[[str, int], Callable[[int], None]],
-) -> Accuracy | None:
-    """Accuracy of ``protocol`` (frames (1, time, visible) to probabilities), a piece a chunk; None if it gives None."""
+    name: str,
+    protocol: Callable[[Tensor], Tensor | None],
+) -> Accuracy | Rmse | None:
+    """Score ``protocol`` (frames (1, time, visible) to the means of their units), a piece a chunk; None if it gives
+    None.
+    """
     device = next(model.parameters()).device
     with torch.no_grad():
         if protocol(pieces[0][None, :1].to(device)) is None:
             return None
-    done = stage(f"accuracy, {name}", sum(len(piece) for piece in pieces))
+    done = stage(f"{measure.name}, {name}", sum(len(piece) for piece in pieces))
     lengths = iter([len(piece) for piece in pieces])
 
     def estimate(part: slice) -> dict[str, Tensor]:
-        rows: list[SequenceCounts] = []
+        rows: list[tuple[float, ...]] = []
         for piece in pieces[part]:
-            probability = protocol(piece[None].to(device))
-            assert probability is not None
-            rows.append(count(probability[0], piece))
-        return {"counts": torch.tensor(rows, dtype=torch.float64)}  # (piece, fields of SequenceCounts)
+            means = protocol(piece[None].to(device))
+            assert means is not None
+            rows.append(measure.of_sequence(means[0], piece))
+        return {"counts": torch.tensor(rows, dtype=torch.float64)}  # (piece, numbers of a sequence)
 
     with torch.no_grad():
         counts = in_chunks(
@@ -159,4 +166,4 @@ def _accuracy(
             key=key,
             progress=lambda finished: done(sum(islice(lengths, finished))),
         )["counts"]
-    return accuracy([SequenceCounts(int(a), b, int(c), int(d)) for a, b, c, d in counts.tolist()], pieces.songs)
+    return measure.over(counts.tolist(), pieces.songs)

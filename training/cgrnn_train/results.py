@@ -23,7 +23,7 @@ from cgrnn_train.run import (
     unfinished_error,
     weights_digest,
 )
-from cgrnn_train.scores import FOLDER, Scores, read_scores
+from cgrnn_train.scores import FOLDER, Rmse, Scores, read_scores
 
 MODES = ("D", "S", "full")
 
@@ -55,6 +55,7 @@ class Result:
         run: its folder, as `run_name` shortens it.
         system: as in `cgrnn_train.systems.SYSTEMS`.
         title: as `system_title` names it.
+        is_of_sound: whether its frames are audio samples, so that its predictions are scored by RMSE.
         order: its place among the rows of the paper's Table 1, then its mode.
         source: the data set's own name for its source; None if neither its scores nor its data record says so.
         is_foreign: whether those scores are of another data set than the run was trained on.
@@ -67,6 +68,7 @@ class Result:
     run: str
     system: str
     title: str
+    is_of_sound: bool
     order: tuple[int, int]
     source: str | None
     is_foreign: bool
@@ -91,6 +93,7 @@ def read_result(run: Path, split: str) -> Result:
         run_name(run),
         config.system,
         system_title(config),
+        isinstance(scores.prediction, Rmse) if scores else config.kind == "continuous",
         _order(config),
         scores.source if scores else _source(run, config.system),
         scores is not None and scores.data != (trained_on(run) or {}).get("digest", scores.data),

@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from cgrnn_train.files import write_json
@@ -124,6 +124,24 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class Rmse:
+    """Root mean square error of frames of sound under one protocol: `cgrnn_train.rmse`, in normalised samples.
+
+    Attributes:
+        value: √(mean over frames of the sum of a frame's squared errors).
+        interval: 95 % bootstrap interval by sequence (by song, where a sequence is a part of one), low and high.
+        sums: of squared errors of each sequence or song; with `lengths` what the interval of a ratio of two systems
+            needs.
+        lengths: how many frames each sequence or song has.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    sums: tuple[float, ...]
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """One run on one split.
 
@@ -137,8 +155,8 @@ class Scores:
         log_likelihood: the headline.
         trained_bound: the bound that was trained where `log_likelihood` is a tighter one.
         check: of `log_likelihood` if that is by AIS and a check was asked for.
-        prediction: accuracy from the past only.
-        reconstruction: accuracy after having seen the frame; None for a system without latent variables.
+        prediction: accuracy from the past only; for sound the RMSE.
+        reconstruction: the same after having seen the frame; None for a system without latent variables.
         command: the command line that made this.
         seconds: that it took, or its last part if it was stopped.
     """
@@ -152,8 +170,8 @@ class Scores:
     log_likelihood: Likelihood
     trained_bound: Likelihood | None
     check: Check | None
-    prediction: Accuracy
-    reconstruction: Accuracy | None
+    prediction: Accuracy | Rmse
+    reconstruction: Accuracy | Rmse | None
     command: str
     seconds: float
 
@@ -195,10 +213,15 @@ def read_scores(run: Path, split: str) -> Scores:
 def _read(kind: Any, value: Any) -> Any:
     """``value``, parsed JSON, as ``kind``: a dataclass, a tuple of numbers, a number, a text or None.
 
-    Raises TypeError on anything else, and on a missing key that has no default.
+    Of several dataclasses it is the one that has all of its keys. Raises TypeError on anything else, and on a missing
+    key that has no default.
     """
     if get_origin(kind) is UnionType:
-        return None if value is None else _read(get_args(kind)[0], value)
+        kinds = get_args(kind)
+        if value is None and NoneType in kinds:
+            return None
+        fitting = [one for one in kinds if dataclasses.is_dataclass(one) and _has_keys(one, value)]
+        return _read((fitting or kinds)[0], value)
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         if not isinstance(value, dict) or value.keys() - hints.keys():
@@ -216,3 +239,8 @@ def _read(kind: Any, value: Any) -> Any:
     if type(value) is not kind:
         raise TypeError(f"found {value!r}; expected a {kind.__name__}")
     return value
+
+
+def _has_keys(kind: Any, value: Any) -> bool:
+    """Whether ``value``, parsed JSON, is a table all of whose keys are fields of the dataclass ``kind``."""
+    return isinstance(value, dict) and bool(value) and value.keys() <= get_type_hints(kind).keys()

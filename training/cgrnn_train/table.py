@@ -1,7 +1,8 @@
 """The results page: one Markdown file made from run folders, where no number is typed.
 
 Sections are data sets, rows the systems of the paper's Table 1 in its order. Below each of the four polyphonic sets
-stand published figures with the kind of their estimator, below Lakh the paper's own. The same runs make the same bytes.
+stand published figures with the kind of their estimator, below Lakh and below sound the paper's own. The same runs make
+the same bytes.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from cgrnn_train.bootstrap import bootstrap_difference
+from cgrnn_train.beside import NONE, PROTOCOL_NAMES, cells, distances, paper_rows, published_rows, ratios, scored
 from cgrnn_train.files import write_whole
-from cgrnn_train.published import POLYPHONIC, PUBLISHED, RNN_RBM, TABLE_1, TO_BEAT, PaperRow, Published
+from cgrnn_train.published import POLYPHONIC, PUBLISHED, TABLE_1, TABLE_1_SOUND, TO_BEAT
 from cgrnn_train.results import FitRecord, Result, read_result, run_name
 from cgrnn_train.run import RunError
 from cgrnn_train.scores import (
@@ -20,23 +21,14 @@ from cgrnn_train.scores import (
     LARGEST_CHANGE,
     LARGEST_GAP,
     SMALLEST_SHARE,
-    Accuracy,
     Check,
     Likelihood,
-    Scores,
-    Verdict,
 )
-from cgrnn_train.words import as_published, between, compared, duration, nats, percent, signed
+from cgrnn_train.words import duration, nats, signed
 
-NONE = "–"
-PROTOCOL_NAMES = ("prediction", "reconstruction")
 UNKNOWN = "Data set unknown"
 LAKH = "lakh clean_midi"
-DOUBTS: dict[Verdict, str] = {
-    "stands": "",
-    "does not stand": ", which does not stand",
-    "undecided": ", which is undecided",
-}
+IDMT = "idmt-smt-audio-effects"
 
 LEGEND = f"""\
 LL is the mean log-likelihood of all frames of all sequences, the first included, in nats a frame; higher is better. Its
@@ -64,6 +56,17 @@ has seen that very frame. The paper's Table 1 has prediction for RNN-I, RNN-II a
 others, in one column. So its 87.88 (CGRNN, reconstruction) and 40.43 (RNN-I, prediction) answer different questions and
 cannot be compared; only figures within one of our two columns can."""
 
+SOUND_LEGEND = """\
+These frames are sound, each some successive audio samples, normalised by the mean and the standard deviation of the
+training set. LL is the logarithm of a density and may be above 0. RMSE is the root of the mean over frames of the sum
+of a frame's squared errors, in normalised samples; lower is better, and to say 0, the mean sample, throughout costs
+about the root of the samples in a frame (12.2 for 150)."""
+
+SOUND_PROTOCOLS = """\
+*Prediction* is the mean of what a system expects of a frame after the frames before it, and *reconstruction* is its
+mean after it has seen that very frame. The paper's RMSE is of prediction for RNN-I, RNN-II and STORN and of
+reconstruction for all others, in one column. So its 0.50 (CGRNN, reconstruction) and 5.14 (RNN-I, prediction) answer
+different questions and cannot be compared; only figures within one of our two columns can."""
 
 FIGURE_TO_BEAT = """\
 The *figure to beat* is the best exact one that was published for this set; the table above may hold a higher bound or
@@ -122,7 +125,8 @@ def _place(result: Result) -> tuple[int, str, tuple[int, int], str]:
     if title in POLYPHONIC:
         section = POLYPHONIC.index(title)
     else:
-        section = len(POLYPHONIC) + (0 if LAKH in title.casefold() else 2 if title == UNKNOWN else 1)
+        others = 0 if LAKH in title.casefold() else 3 if title == UNKNOWN else 2 if result.is_of_sound else 1
+        section = len(POLYPHONIC) + others
     return section, title, result.order, result.run
 
 
@@ -131,23 +135,36 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
     yield f"## {title}"
     if frames:
         yield f"{frames:,} frames."
-    accuracies = [f"{protocol} ACC, {mean}" for protocol in PROTOCOL_NAMES for mean in ("per frame", "pooled")]
-    head = ["system", "run", "LL", "95 %", "estimator", *accuracies, "parameters", "training"]
-    yield _table(head, (_row(result, frames, split) for result in results))
+    is_of_sound = any(result.is_of_sound for result in results)
+    figures = [f"{protocol} ACC, {mean}" for protocol in PROTOCOL_NAMES for mean in ("per frame", "pooled")]
+    if is_of_sound:
+        yield SOUND_LEGEND
+        figures = [f"{protocol} RMSE" for protocol in PROTOCOL_NAMES]
+    head = ["system", "run", "LL", "95 %", "estimator", *figures, "parameters", "training"]
+    yield _table(head, (_row(result, frames, len(figures), split) for result in results))
     if title in POLYPHONIC:
         yield "Published figures beside ours:"
         yield _table(
             ["published", "LL", "estimator", "ours", "run", "LL", "ours − published"],
-            (line for row in PUBLISHED if title in row.log_likelihood for line in _beside(row, title, results)),
+            (line for row in PUBLISHED if title in row.log_likelihood for line in published_rows(row, title, results)),
         )
     elif LAKH in title.casefold():
         yield f"The paper's figures are from a split of its own of Lakh clean_midi; ours are on {results[0].source}:"
         head = ["system", "paper's LL, with its own sign", "which is", "paper's ACC", "which is", "run", "our LL"]
         head += ["our reconstruction ACC, per frame", "our prediction ACC, per frame"]
-        yield _table(head, (line for row in TABLE_1 for line in _beside_paper(row, results)))
+        yield _table(head, (line for row in TABLE_1 for line in paper_rows(row, results)))
         yield PROTOCOLS
-    if distances := [line for pair in _scored(results, "cgrnn") for line in _distances(*pair, title, results)]:
-        yield "\n".join(distances)
+    elif is_of_sound and results[0].source:
+        yield _whose(results[0].source)
+        head = ["system", "paper's LL, with its own sign", "which is", "paper's RMSE", "which is", "run", "our LL"]
+        head += ["our reconstruction RMSE", "our prediction RMSE"]
+        yield _table(head, (line for row in TABLE_1_SOUND for line in paper_rows(row, results)))
+        yield SOUND_PROTOCOLS
+    ours = scored(results, "cgrnn")
+    lines = [line for pair in ours for line in distances(*pair, title, results)]
+    lines += [line for pair in ours for line in ratios(*pair, results)]
+    if lines:
+        yield "\n".join(lines)
         if title in TO_BEAT:
             yield FIGURE_TO_BEAT
     if made := [result for result in results if result.commands]:
@@ -155,12 +172,23 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
         yield "\n".join(f"- `{result.run}`: {'; '.join(map(_code, result.commands))}" for result in made)
 
 
-def _row(result: Result, frames: int, split: str) -> list[str]:
+def _whose(source: str) -> str:
+    """Which sounds the paper's figures are of, and which ours."""
+    if source.casefold().startswith(IDMT):
+        return f"The paper's figures are from a split of its own of IDMT-SMT-Audio-Effects; ours are on {source}:"
+    return (
+        f"The paper's figures are of IDMT-SMT-Audio-Effects. Ours are of a stand-in, {source}, and never of IDMT's "
+        "sounds: no figure of one can be compared with one of the other, at most the ratios of two."
+    )
+
+
+def _row(result: Result, frames: int, figures: int, split: str) -> list[str]:
+    """The row of a run; ``frames`` is the most that any was scored on, ``figures`` how many its two protocols take."""
     fit, scores = result.fit, result.scores
     last = [f"{fit.parameters:,}", _training(fit, result.transpose)] if fit else [NONE, "unfinished"]
     if scores is None:
         missing = f"not scored: run `cgrnn-train evaluate {result.run}{_split_option(split)}`"
-        return [result.title, f"`{result.run}`", missing, *[NONE] * 6, *last]
+        return [result.title, f"`{result.run}`", missing, *[NONE] * (figures + 2), *last]
     likelihood = scores.log_likelihood
     low, high = likelihood.interval
     estimator = _estimator(likelihood)
@@ -174,8 +202,8 @@ def _row(result: Result, frames: int, split: str) -> list[str]:
         estimator += f"; {scores.frames:,} of the frames only"
     return [
         *(result.title, f"`{result.run}`", signed(likelihood), f"{nats(low)} to {nats(high)}", estimator),
-        *_accuracies(scores.prediction),
-        *_accuracies(scores.reconstruction),
+        *cells(scores.prediction, figures // 2),
+        *cells(scores.reconstruction, figures // 2),
         *last,
     ]
 
@@ -190,72 +218,6 @@ def _check(check: Check) -> str:
     ).replace("-", "−")
 
 
-def _beside(row: Published, title: str, results: list[Result]) -> Iterable[list[str]]:
-    """One published row, once for each scored run of ours of the same system."""
-    figure = row.log_likelihood[title]
-    text, kind = f"{row.sign} {as_published(figure)}", row.kind
-    if title in row.also:
-        text, kind = f"{text} ({as_published(row.also[title])})", f"{kind}; in parentheses {row.also_is}"
-    left = [f"{row.name} ({row.source})", text, kind]
-    ours = _scored(results, row.ours)
-    for result, scores in ours:
-        value = scores.log_likelihood
-        difference = f"{value.value - figure:+.2f}".replace("-", "−")
-        yield [*left, result.title, f"`{result.run}`", signed(value), difference]
-    if not ours:
-        yield [*left, *[NONE] * 4]
-
-
-def _distances(result: Result, scores: Scores, title: str, results: list[Result]) -> Iterable[str]:
-    """How far a CGRNN is from our other systems with an RBM, from RNN-RBM's published figure and the one to beat."""
-    ours = scores.log_likelihood
-    parts = [
-        f"{compared(ours.value, other.log_likelihood.value)} our {row.title} `{row.run}`{_difference(scores, other)}"
-        for system in ("rnn-rbm", "rnn-ssrbm")
-        for row, other in _scored(results, system)
-    ]
-    for figures, name in [
-        (RNN_RBM, "RNN-RBM's published ≈ {} (AIS)"),
-        (TO_BEAT, "the figure to beat, = {} (RNN-NADE)"),
-    ]:
-        if title in figures:
-            figure = figures[title]
-            inside = ours.interval[0] <= figure <= ours.interval[1]
-            parts.append(
-                f"{compared(ours.value, figure)} {name.format(nats(figure))}, "
-                f"which is {'inside' if inside else 'outside'} its 95 % interval"
-            )
-    doubt = DOUBTS[scores.verdict] if scores.verdict else ""
-    if parts:
-        yield f"- {result.title} `{result.run}`, {signed(ours)}{doubt}: {'; '.join(parts)}."
-
-
-def _difference(ours: Scores, theirs: Scores) -> str:
-    """The interval of ``ours`` minus ``theirs``, in parentheses; nothing where the records cannot tell it."""
-    if ours.data != theirs.data:
-        return ""
-    difference = bootstrap_difference(ours.log_likelihood, theirs.log_likelihood)
-    return f" ({between(difference.interval)})" if difference else ""
-
-
-def _beside_paper(row: PaperRow, results: list[Result]) -> Iterable[list[str]]:
-    """One row of the paper, once for each run of ours; CGRNN's other modes have no row there."""
-    paper = [f"{row.sign} {nats(row.log_likelihood)}", row.kind, f"{row.accuracy:.2f}", row.protocol]
-    ours = _scored(results, row.system)
-    for result, scores in ours:
-        yield [
-            *(result.title, *(paper if result.title == row.name else [NONE] * 4)),
-            *(f"`{result.run}`", signed(scores.log_likelihood)),
-            *(_accuracies(accuracy)[0] for accuracy in (scores.reconstruction, scores.prediction)),
-        ]
-    if all(result.title != row.name for result, _ in ours):
-        yield [row.name, *paper, *[NONE] * 4]
-
-
-def _scored(results: list[Result], system: str | None) -> list[tuple[Result, Scores]]:
-    return [(result, result.scores) for result in results if result.system == system and result.scores]
-
-
 def _training(fit: FitRecord, transpose: int) -> str:
     took = "unknown time" if fit.training_seconds is None else duration(fit.training_seconds)
     epochs = " + ".join("?" if stage is None else str(stage) for stage in fit.epochs)
@@ -268,11 +230,6 @@ def _estimator(likelihood: Likelihood) -> str:
         return likelihood.kind
     effective = f"effective chains {100 * likelihood.effective_share:.0f} %"
     return f"{likelihood.kind}; standard error {likelihood.standard_error:.4f}, {effective}"
-
-
-def _accuracies(accuracy: Accuracy | None) -> list[str]:
-    """Per frame, and pooled."""
-    return [percent(accuracy.per_frame), percent(accuracy.pooled)] if accuracy else [NONE, NONE]
 
 
 def _split_option(split: str) -> str:

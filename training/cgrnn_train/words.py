@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cgrnn_train.published import Sign
-from cgrnn_train.scores import Estimate, Likelihood
+from cgrnn_train.scores import Estimate, Likelihood, Rmse
 
 
 def compared(ours: float, theirs: float) -> str:
@@ -54,3 +54,9 @@ def percent(estimate: Estimate) -> str:
     """A share and its interval, in percent: "25.00 (23.00 to 27.00)"."""
     low, high = estimate.interval
     return f"{100 * estimate.value:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+
+
+def number(estimate: Estimate | Rmse) -> str:
+    """A positive number and its interval: "0.50 (0.48 to 0.53)"."""
+    low, high = estimate.interval
+    return f"{estimate.value:.2f} ({low:.2f} to {high:.2f})"
