@@ -25,7 +25,12 @@ from small_bundles import sound_bundle
 
 pytestmark = pytest.mark.jack
 
-MAIN = "from cgrnn_live.cli import main; main()"
+MAIN = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup ignores SIGHUP, and so would what it starts
+from cgrnn_live.cli import main
+main()
+"""
 PERIOD = 256
 OURS = "cgrnn-live:out_0"
 
