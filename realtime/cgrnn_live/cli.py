@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 DONE, OUR_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Set to 1 for numpy's linear algebra. Its threads are no quicker on a frame, wait for one another where a DAW has the
+cores (a step of 0.5 ms then takes 0.2 s at times), and add in another order, so that a seed would not be the same."""
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -225,6 +229,8 @@ def main() -> None:
     """Run the command; exit with 0 done, 1 a fault of ours, 2 what the caller can mend, or 130 interrupted."""
     if sys.stderr is None:  # closed by the caller, or never there (pythonw)
         sys.stderr = open(os.devnull, "w")  # for as long as the program runs
+    for variable in ONE_THREAD:
+        os.environ.setdefault(variable, "1")  # numpy, not imported yet, will read it
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)

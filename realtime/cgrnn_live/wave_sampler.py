@@ -48,10 +48,9 @@ class WaveSampler:
 
     def __init__(self, weight: Vector, slab_mean: Vector, random: np.random.Generator) -> None:
         self._weight: Wide = weight.astype(np.float64)
-        self._to_hidden: Wide = np.ascontiguousarray(self._weight.T)  # (hidden, visible)
         self._mean: Wide = slab_mean.astype(np.float64)
         self._square: Wide = np.square(self._mean)
-        self._gram: Wide = np.eye(weight.shape[1]) - self._to_hidden @ self._weight  # K, (hidden, hidden)
+        self._gram: Wide = np.eye(weight.shape[1]) - self._weight.T @ self._weight  # K, (hidden, hidden)
         self._factor: Wide = np.linalg.cholesky(self._gram).astype(np.float64)  # C
         self.random = random
 
@@ -79,7 +78,7 @@ class WaveSampler:
         weight, mean, frame = self._weight, self._mean, start
         slabs = np.empty(hidden)
         for spike_row, slab_row, frame_row in zip(threshold, slab_noise, frame_noise, strict=True):
-            drive: Wide = self._to_hidden @ frame  # y
+            drive: Wide = frame @ self._weight  # y
             drive += mean
             spikes = drive * drive > spike_row  # h
             pull: Wide = self._factor @ slab_row  # z
@@ -104,6 +103,6 @@ class WaveSampler:
 
     def _look(self, frame: Wide, hidden_bias: Vector) -> tuple[Wide, Wide]:
         """Return y and η, (hidden,) each."""
-        drive: Wide = self._to_hidden @ frame
+        drive: Wide = frame @ self._weight
         drive += self._mean
         return drive, 0.5 * (np.square(drive) - self._square) + hidden_bias

@@ -124,10 +124,17 @@ def test_any_bytes_for_each_file(bundle: Bundle, data: bytes):
     only_bundle_errors(lambda: Manifest.from_json(data))
 
 
+@pytest.fixture(scope="module")
+def saved_sound(sound: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fuzz") / "tiny-sound"
+    save(sound, folder)
+    return folder
+
+
 @fuzz
 @given(st.data(), VALUES)
-def test_any_value_in_any_place_of_the_manifest(saved: Path, data: st.DataObject, value: Any):
-    manifest = json.loads((saved / MANIFEST).read_bytes())
+def test_any_value_in_any_place_of_the_manifest(saved: Path, saved_sound: Path, data: st.DataObject, value: Any):
+    manifest = json.loads((data.draw(st.sampled_from([saved, saved_sound])) / MANIFEST).read_bytes())
     target = manifest
     while True:
         key = data.draw(st.sampled_from(sorted(target) if isinstance(target, dict) else list(range(len(target)))))

@@ -1,8 +1,10 @@
 """What the command does with bad input, and what it loads. Whole performances are in tests/end_to_end."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +150,24 @@ def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str]) -> None:
     heavy = {"torch", "numpy", "onnxruntime", "mido", "rtmidi", "pretty_midi", "sounddevice", "rich", "asyncio"}
     assert not loaded & heavy
     assert "cgrnn_live" in loaded
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux does")
+def test_numbers_are_computed_on_one_thread() -> None:
+    """Else, on more than one core, numpy's linear algebra would have started its own by then."""
+    program = """
+import os, sys
+from cgrnn_live.cli import main
+assert "numpy" not in sys.modules
+sys.argv = ["cgrnn-live", "models", "--json"]
+try:
+    main()
+except SystemExit:
+    import numpy as np
+    square = np.ones((500, 500))
+    square @ square
+    print(len(os.listdir("/proc/self/task")), file=sys.stderr)
+"""
+    environment = {name: value for name, value in os.environ.items() if name not in cli.ONE_THREAD}
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert result.stderr == "1\n"

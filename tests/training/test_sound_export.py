@@ -104,7 +104,7 @@ def test_the_manifest_says_what_the_run_was(small, waves, tmp_path):
     assert manifest.frame == waves.spec
     assert (manifest.sizes.visible, manifest.sizes.hidden, manifest.sizes.state) == (20, 12, 16)
     assert (manifest.feed, manifest.spike_slab_feed) == ("stochastic", "sampled")
-    assert (manifest.temperature, manifest.sweeps) == (0.9, 4)
+    assert (manifest.temperature, manifest.sweeps) == (0.9, 2)
     assert (manifest.training.data, manifest.training.licence) == ("tones, made by the test", "CC0")
     assert (manifest.training.seed, manifest.training.command) == (5, "cgrnn-train fit by hand")
     assert bundle.card == "# Small\n"
@@ -186,10 +186,11 @@ def test_the_engine_draws_what_the_model_draws(run, waves, tmp_path):
 
 def test_a_wide_direction_is_exported_with_its_w_from_float64(small, waves, tmp_path):
     """R of singular values about 300: a variance of 10⁵ in one direction."""
-    model = write_run(tmp_path / "run", small, stretch=150.0)
+    rbm = write_run(tmp_path / "run", small, stretch=150.0).rbm
+    assert isinstance(rbm, ContinuousCSSRBM)
     export(tmp_path / "run", tmp_path / "bundle", waves, name="small")
     largest = largest_singular_value(load(tmp_path / "bundle").arrays["weight"])
-    raw = float(torch.linalg.svdvals(model.rbm.raw_weight.detach().double())[0])
+    raw = float(torch.linalg.svdvals(rbm.raw_weight.detach().double())[0])
     assert raw > 200
     assert 1 / (1 - largest**2) == pytest.approx(1 + raw**2, rel=0.05)  # of which 2⁻²⁴ · 10⁵ is W's rounding
 

@@ -246,7 +246,7 @@ def export(
     temperature: Annotated[float, typer.Option(metavar="X", help="The bundle's sampling temperature.")] = 1.0,
     gibbs: Annotated[
         int | None,
-        typer.Option(min=1, metavar="K", help="The bundle's Gibbs sweeps a frame: 25, or 4 of sound, if not given."),
+        typer.Option(min=1, metavar="K", help="The bundle's Gibbs sweeps a frame: 25, or 2 of sound, if not given."),
     ] = None,
 ) -> None:
     """Write a run as a bundle; refuses unless PyTorch, ONNX Runtime and numpy agree."""
