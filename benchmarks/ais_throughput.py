@@ -20,9 +20,8 @@ import torch
 
 from cgrnn_train.likelihood.ais import ais_log_partition
 from cgrnn_train.likelihood.sweep import TILE_ROWS
-from cgrnn_train.models.cssrbm import UnitSlabs
 from cgrnn_train.models.head import Head
-from cgrnn_train.models.rbm import Spikes
+from cgrnn_train.models.hidden_units import Spikes, UnitSlabs
 
 VISIBLE, HIDDEN, CHAINS, REPEATS = 128, 150, 64, 5
 MEMORY_FRAMES, MEMORY_CHUNK, MEMORY_TEMPERATURES = (256, 4096), 128, 3

@@ -39,7 +39,7 @@ from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
 from cgrnn_train.export import Transition, export
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
-from cgrnn_train.models.cssrbm import UnitSlabs
+from cgrnn_train.models.hidden_units import UnitSlabs
 from cgrnn_train.run import save_config, save_weights
 
 SWEEPS = 25
@@ -75,7 +75,7 @@ def torch_step(model: CGRNN) -> Callable[[], None]:
     """The same step in eager PyTorch."""
     transition, unit = Transition(model).eval(), UnitSlabs.of(model.rbm.slabs())
     state = model.initial_state[None]
-    visible_bias, hidden_bias = model.rbm.biases(state)
+    visible_bias, hidden_bias = model.rbm.conditionals(state)
     frame = torch.zeros(1, 128)
     held, is_free = torch.zeros(1, 128), torch.ones(1, 128, dtype=torch.bool)  # the evidence: nothing known
 

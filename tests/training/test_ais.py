@@ -11,9 +11,8 @@ from cgrnn_train.likelihood.ais import ais_log_partition, log_mean
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition
 from cgrnn_train.likelihood.path import AnnealingPath
 from cgrnn_train.likelihood.sweep import Sweeper, gibbs
-from cgrnn_train.models.cssrbm import UnitSlabs
 from cgrnn_train.models.head import Head
-from cgrnn_train.models.rbm import Spikes
+from cgrnn_train.models.hidden_units import Spikes, UnitSlabs
 
 HEADS = [UnitSlabs, Spikes]
 

@@ -6,7 +6,7 @@ import torch
 
 from cgrnn_train.data.batches import TrainingBatches, cut
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.sequences import mean_frame, sequences
+from cgrnn_train.data.sequences import frame_statistics, sequences
 
 
 def frames_seen(batches):
@@ -63,7 +63,7 @@ def test_there_must_be_a_sequence_for_each_process(data):
 
 def test_the_mean_frame_is_that_of_the_training_split(data):
     train = torch.cat(list(sequences(data, "train")))
-    assert torch.allclose(mean_frame(data), (train.sum(0) + 0.05) / (len(train) + 0.1))
+    assert torch.allclose(frame_statistics(data).mean, (train.sum(0) + 0.05) / (len(train) + 0.1))
 
 
 @pytest.mark.parametrize("world", [2, 3, 5])

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.scan import FeedbackScan
+from cgrnn_train.models.start import FrameStatistics
 
 SMALL = {"visible": 7, "hidden": 5, "state": 6, "mlp": (4,)}
 
@@ -62,13 +63,13 @@ def test_without_a_feed_the_scan_is_a_gru():
 def test_every_mode_trains_every_parameter_that_it_has(mode, feed):
     torch.manual_seed(0)
     model = CGRNN(CGRNNConfig(**SMALL, mode=mode, feed=feed))
-    model.rbm.start_from(torch.full((7,), 0.3))
+    model.rbm.start_from(FrameStatistics(torch.full((7,), 0.3)))
     frames = (torch.rand(2, 5, 7) < 0.3).float()
     conditionals = model(frames)
     visible_bias, hidden_bias = (bias.flatten(0, 1) for bias in conditionals)
     fantasy = gibbs(model.rbm.head(), frames.flatten(0, 1)[None], visible_bias, hidden_bias, 2)
     assert not fantasy.requires_grad
-    model.contrast(frames, fantasy.view_as(frames), conditionals).mean().backward()
+    model.rbm.contrast(frames, fantasy.view_as(frames), conditionals).mean().backward()
     silent = [n for n, p in model.named_parameters() if p.numel() and (p.grad is None or not p.grad.any())]
     assert silent == []
 

@@ -30,6 +30,8 @@ def test_frames_of_sound_have_any_size_and_those_of_a_roll_128_pitches(tmp_path)
     assert RunConfig.read(sound, "vrnn").model.visible == 150
     with pytest.raises(ConfigError, match=r"visible: found 150; expected 128, the pitches of a frame"):
         RunConfig.read(sound, "vrnn", parse_overrides(["model.kind=binary"]))
+    with pytest.raises(ConfigError, match=r"--set fit\.transpose: found 3; expected 0, for sound is not transposed"):
+        RunConfig.read(sound, "vrnn", parse_overrides(["fit.transpose=3"]))
     with pytest.raises(ConfigError, match=r"kind: found 'audio'; expected one of 'binary', 'continuous'"):
         RunConfig.read(sound, "vrnn", parse_overrides(["model.kind=audio"]))
 
@@ -134,7 +136,7 @@ def test_a_missing_file(tmp_path):
     ("assignment", "message"),
     [
         ("fit.decay_biases=maybe", "--set fit.decay_biases: found 'maybe'; expected true or false"),
-        ("model.nope=3", "--set: found 'nope'; expected one of visible, "),
+        ("model.nope=3", "--set: found 'nope'; expected one of kind, visible, "),
         ("fit.epochs=0", "--set fit.epochs: found 0; expected at least 1"),
         ("model.visible=3", "--set model.visible: found 3; expected 128, "),
         ("model.slab_precision=-1", "--set model.slab_precision: found -1.0; expected a number above 0"),

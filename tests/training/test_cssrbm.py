@@ -7,8 +7,10 @@ import torch
 
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
 from cgrnn_train.likelihood.sweep import Sweeper
-from cgrnn_train.models.cssrbm import BinaryCSSRBM, Slabs, UnitSlabs, slab_constant
+from cgrnn_train.models.cssrbm import BinaryCSSRBM, slab_constant
 from cgrnn_train.models.head import free_energy
+from cgrnn_train.models.hidden_units import Slabs, UnitSlabs
+from cgrnn_train.models.start import FrameStatistics
 
 VISIBLE, HIDDEN, STATE = 4, 3, 5
 EXACT = 1e-9  # float64 and a quadrature whose own error is far below it
@@ -27,7 +29,7 @@ def rbm() -> BinaryCSSRBM:
 
 @pytest.fixture
 def biases(rbm: BinaryCSSRBM) -> tuple[torch.Tensor, torch.Tensor]:
-    visible_bias, hidden_bias = rbm.biases(torch.randn(STATE, dtype=torch.double))
+    visible_bias, hidden_bias = rbm.conditionals(torch.randn(STATE, dtype=torch.double))
     return visible_bias.detach(), hidden_bias.detach()
 
 
@@ -144,7 +146,7 @@ def test_centring_is_a_change_of_parameters_only(rbm, biases):
 def test_start_from_reproduces_the_mean_frame():
     model = BinaryCSSRBM(VISIBLE, HIDDEN, STATE)
     mean = torch.tensor([0.1, 0.4, 0.02, 0.7])
-    model.start_from(mean)
+    model.start_from(FrameStatistics(mean))
     with torch.no_grad():
         model.weight.zero_()
     probabilities = exact_log_probabilities(model.head(), model.visible_bias, model.hidden_bias).exp()

@@ -194,10 +194,10 @@ def test_sound_is_not_transposed(folder: Path):
 def test_statistics_are_those_of_each_place_of_the_training_frames(folder: Path, data: PackedFrames):
     train = torch.cat(list(sequences(open_data(folder), "train")))
     found = frame_statistics(open_data(folder))
-    assert found.deviation is not None
+    assert found.std is not None
     assert torch.allclose(found.mean, train.mean(0), atol=1e-6)
-    assert torch.allclose(found.deviation, train.std(0, correction=0), atol=1e-5)
-    assert frame_statistics(data).deviation is None
+    assert torch.allclose(found.std, train.std(0, correction=0), atol=1e-5)
+    assert frame_statistics(data).std is None
 
 
 def test_a_model_of_other_frames_is_refused(folder: Path, small_run: RunConfig, tmp_path: Path):

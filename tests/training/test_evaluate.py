@@ -134,8 +134,8 @@ def test_an_rbm_s_prediction_is_that_of_its_annealed_chains(data, tmp_path):
     prediction = evaluate_run(run, data, "test", settings).prediction
     _, model = load(run)
     scores = log_likelihoods(model, pieces, settings)
-    assert scores.marginals is not None
-    parts = scores.marginals.split([len(piece) for piece in pieces])
+    assert scores.means is not None
+    parts = scores.means.split([len(piece) for piece in pieces])
     assert prediction == frame_accuracy(parts, pieces)
     with torch.no_grad():
         again = torch.stack([model.predict(pieces[0][None])[0] for _ in range(12)]).mean(0)

@@ -13,6 +13,7 @@ from cgrnn_train import export as exporting
 from cgrnn_train.config import RunConfig
 from cgrnn_train.export import ExportError, export
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
+from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.run import RunError, save_config, save_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -30,7 +31,7 @@ def write_run(folder, config: RunConfig) -> CGRNN:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    model.rbm.start_from(torch.full((128,), 0.05))
+    model.rbm.start_from(FrameStatistics(torch.full((128,), 0.05)))
     save_config(folder, config, "cgrnn-train fit by hand")
     save_weights(folder, model)
     return model.eval()

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition
 from cgrnn_train.likelihood.nvil import BernoulliMixture, gibbs_mixture, nvil_log_partition, nvil_upper_bound
-from cgrnn_train.models.cssrbm import UnitSlabs
 from cgrnn_train.models.head import Head, free_energy
-from cgrnn_train.models.rbm import Spikes
+from cgrnn_train.models.hidden_units import Spikes, UnitSlabs
 
 VISIBLE, FRAMES = 8, 5
 

@@ -1,5 +1,7 @@
 """The particle filter: unbiased in p(v_1:N), a lower bound that rises with particles, exact without latent noise."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,8 +9,9 @@ from torch import Tensor
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition
 from cgrnn_train.likelihood.particle import Conditional, particle_filter
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
+from cgrnn_train.models.conditional import Conditionals
 from cgrnn_train.models.energy import EnergySystem
-from cgrnn_train.models.head import Head, free_energy
+from cgrnn_train.models.head import free_energy
 from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
 
 FRAMES = torch.tensor([[1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1]]).float()
@@ -39,37 +42,41 @@ def test_without_latent_noise_it_is_the_plain_sum(model: EnergySystem):
         head = model.rbm.head()
         energy = free_energy(head, FRAMES, visible_bias, hidden_bias)
         expected = -energy - exact_log_partition(head, visible_bias, hidden_bias)
-        marginals = enumerated(head, visible_bias, hidden_bias).marginals
+        means = enumerated(model)((visible_bias, hidden_bias)).mean
     for particles in (1, 8):
-        found = particle_filter(model, FRAMES, particles, conditional=enumerated)
+        found = particle_filter(model, FRAMES, particles, conditional=enumerated(model))
         assert found.log_likelihood.dtype == torch.float64
         assert torch.allclose(found.log_likelihood, expected.double(), atol=1e-5)  # float32 states
-        assert torch.allclose(found.marginals, marginals, atol=1e-5)
+        assert torch.allclose(found.means, means, atol=1e-5)
 
 
-def enumerated(head: Head, visible_bias: Tensor, hidden_bias: Tensor) -> Conditional:
-    """log Z and marginals of rows, over all 32 frames at once."""
-    every = all_frames(5)
-    energy = free_energy(head.double(), every[:, None], visible_bias.double(), hidden_bias.double())  # (32, rows)
-    return Conditional(torch.logsumexp(-energy, 0), torch.softmax(-energy, 0).T @ every)
+def enumerated(model: EnergySystem) -> Callable[[Conditionals], Conditional]:
+    """log Z and means of rows, over all 32 frames at once."""
+
+    def conditional(conditionals: Conditionals) -> Conditional:
+        every = all_frames(5)
+        energy = model.rbm.free_energy(every[:, None], conditionals)  # (32, rows)
+        return Conditional(torch.logsumexp(-energy, 0), torch.softmax(-energy, 0).T @ every)
+
+    return conditional
 
 
 def estimate(model: EnergySystem, particles: int, **settings: float) -> Tensor:
-    return particle_filter(model, FRAMES, particles, conditional=enumerated, **settings).log_likelihood.sum()
+    return particle_filter(model, FRAMES, particles, conditional=enumerated(model), **settings).log_likelihood.sum()
 
 
 def test_a_prediction_is_of_the_paths_weighted_by_the_frames_before():
     """Frame by frame from plain draws: all paths alike for the second, weighted by the second frame for the third."""
     model, paths = cgrnn("sampled"), 20_000
     torch.manual_seed(4)
-    found = particle_filter(model, FRAMES, 4000, conditional=enumerated).marginals
+    found = particle_filter(model, FRAMES, 4000, conditional=enumerated(model)).means
     with torch.no_grad():
         state = model.initial().expand(paths, -1)
         expected, weights = list[Tensor](), torch.full((paths,), 1 / paths, dtype=torch.float64)
         for frame in FRAMES:
-            visible_bias, hidden_bias = model.rbm.biases(state)
-            log_z, marginals = enumerated(model.rbm.head(), visible_bias, hidden_bias)
-            expected.append(weights @ marginals)
+            visible_bias, hidden_bias = model.rbm.conditionals(state)
+            log_z, means = enumerated(model)((visible_bias, hidden_bias))
+            expected.append(weights @ means)
             energy = free_energy(model.rbm.head(), frame, visible_bias, hidden_bias)
             weights = torch.softmax(weights.log() - energy - log_z, 0)
             state = model.advance(state, frame.expand(paths, -1))
@@ -95,5 +102,5 @@ def test_the_bound_rises_to_the_exact_value():
 
 
 def test_no_frames_no_increments():
-    found = particle_filter(cgrnn("sampled"), FRAMES[:0], 4, conditional=enumerated)
+    found = particle_filter(cgrnn("sampled"), FRAMES[:0], 4, conditional=enumerated(cgrnn("sampled")))
     assert [values.shape for values in found] == [(0,), (0, 5)]

@@ -5,8 +5,7 @@ import torch
 
 from cgrnn_train.likelihood.exact import all_frames, exact_log_probabilities
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
-from cgrnn_train.models.cssrbm import UnitSlabs
-from cgrnn_train.models.rbm import Spikes
+from cgrnn_train.models.hidden_units import Spikes, UnitSlabs
 
 VISIBLE = 5
 EVERY = all_frames(VISIBLE).float()

@@ -14,9 +14,8 @@ from cgrnn_train.likelihood.ais import ais, log_mean
 from cgrnn_train.likelihood.exact import all_frames, exact_log_partition, exact_log_probabilities
 from cgrnn_train.likelihood.summed import Summed, summed_ais, summed_from_above
 from cgrnn_train.likelihood.visits import SEVERAL, Visits
-from cgrnn_train.models.cssrbm import UnitSlabs
 from cgrnn_train.models.head import Head
-from cgrnn_train.models.rbm import Spikes
+from cgrnn_train.models.hidden_units import Spikes, UnitSlabs
 
 HEADS = [UnitSlabs, Spikes]
 CPU = torch.device("cpu")

@@ -102,7 +102,8 @@ def make_of_sound(folder: Path, system: str, value: float, kind: str, rmses: tup
     """A run over frames of 150 samples, scored under both protocols."""
     make_scored(folder, NOTES, value, kind, system)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config["model"] |= {"kind": "continuous", "visible": 150} if "kind" in config["model"] else {}
+    config["model"] |= {"kind": "continuous", "visible": 150}
+    config["fit"]["transpose"] = 0
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     prediction, reconstruction = (None if one is None else error(one) for one in rmses)
     assert prediction is not None

@@ -1,4 +1,4 @@
-"""Persistent Gibbs chains, one per training frame, 128 bits each.
+"""Persistent Gibbs chains, one per training frame: 128 bits each, or a bit for each spike where frames are sound.
 
 The negative phase of a conditional RBM needs a sample of p(v | u) for every u, and every u occurs with one frame
 only. A chain per frame, met again once an epoch, has the whole run to mix, where contrastive divergence restarts at
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _BITS = 2 ** torch.arange(8, dtype=torch.uint8)
 
@@ -31,6 +32,30 @@ class Chains:
     def write(self, rows: Tensor, shift: Tensor, frames: Tensor) -> None:
         """Keep ``frames`` (frames, 128), given in the transposed key, as the chains of ``rows``."""
         bits = _roll(frames, -shift).to("cpu", torch.uint8).unflatten(1, (16, 8))
+        self.packed[rows.cpu()] = (bits * _BITS.flip(0)).sum(-1, dtype=torch.uint8)
+
+
+class SpikeChains:
+    """The last spikes of every frame of a data set of sound, packed; they start silent, and forget that soon.
+
+    Args:
+        frames: of the data set.
+        hidden: spikes of a frame.
+    """
+
+    def __init__(self, frames: int, hidden: int) -> None:
+        self.packed = torch.zeros(frames, -(-hidden // 8), dtype=torch.uint8)
+        self._hidden = hidden
+
+    def read(self, rows: Tensor, shift: Tensor) -> Tensor:
+        """The chains of ``rows`` (frames,): (frames, hidden) float32. Nothing of sound is transposed by ``shift``."""
+        bits = (self.packed[rows.cpu()].unsqueeze(-1) & _BITS.flip(0)) != 0  # (frames, bytes, 8)
+        return bits.flatten(1)[:, : self._hidden].float().to(rows.device)
+
+    def write(self, rows: Tensor, shift: Tensor, spikes: Tensor) -> None:
+        """Keep ``spikes`` (frames, hidden) as the chains of ``rows``."""
+        padding = 8 * self.packed.shape[1] - self._hidden
+        bits = F.pad(spikes, (0, padding)).to("cpu", torch.uint8).unflatten(1, (-1, 8))
         self.packed[rows.cpu()] = (bits * _BITS.flip(0)).sum(-1, dtype=torch.uint8)
 
 

@@ -11,14 +11,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cgrnn_train.annealed import Biases
+from cgrnn_train.annealed import Given
 from cgrnn_train.frame_scores import Settings, chosen_frames
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
 from cgrnn_train.likelihood.reverse_ais import annealed_starts
-from cgrnn_train.likelihood.summed import VERSION, summed_ais, summed_from_above
+from cgrnn_train.likelihood.summed import summed_ais, summed_from_above
+from cgrnn_train.likelihood.wave_ais import reverse_wave_ais, wave_ais, wave_starts
+from cgrnn_train.models.binary import BinaryFrames
+from cgrnn_train.models.binary import Conditionals as Biases
+from cgrnn_train.models.conditional import Conditionals
+from cgrnn_train.models.continuous import ContinuousFrames, WaveConditionals
 from cgrnn_train.models.energy import EnergySystem
-from cgrnn_train.models.head import free_energy
 from cgrnn_train.scores import Check
 
 REVERSE = "samples from the ends of AIS with ten times the temperatures"
@@ -48,25 +52,14 @@ def check_annealing(
         progress: called with the frames done since the last call.
     """
     owner, places = chosen_frames(pieces, frames, settings.seed)
-    head, biases = model.rbm.head(), Biases(model, pieces, settings.seed)
+    given = Given(model, pieces, settings.seed)
 
     def estimate(part: slice) -> dict[str, Tensor]:
-        shown, visible_bias, hidden_bias = biases.of(owner[part], places[part])
-        conditionals = visible_bias, hidden_bias
-        temperatures, chains = settings.temperatures, settings.chains
-        longer = summed_ais(head, *conditionals, temperatures=10 * temperatures, chains=chains)
-        start = annealed_starts(head, *conditionals, annealed=longer.annealed)
-        found = summed_ais(head, *conditionals, temperatures=temperatures, chains=chains)
-        above = summed_from_above(head, *conditionals, found, start=start, temperatures=temperatures)
-        by_raise = raise_log_probabilities(head, shown, *conditionals, temperatures=temperatures, chains=chains)
-        energy = free_energy(head, shown, *conditionals).double()
-        return {
-            "log_likelihood": -energy - found.partition.value,
-            "reverse_log_likelihood": -energy - above,
-            "more_temperatures_log_likelihood": -energy - longer.partition.value,
-            "raise_log_likelihood": by_raise.value,
-            "variance": found.partition.standard_error.square(),
-        }
+        shown, conditionals = given.of(owner[part], places[part])
+        if isinstance(model.rbm, BinaryFrames):
+            return _pitches(model.rbm, shown, conditionals, settings)
+        assert isinstance(model.rbm, ContinuousFrames)
+        return _waves(model.rbm, shown, conditionals, settings)
 
     found = in_chunks(
         len(owner),
@@ -76,7 +69,7 @@ def check_annealing(
         store=store,
         key={
             **(key or {}),
-            "estimator": VERSION,
+            "estimator": model.rbm.estimator,
             "frames": frames,
             "temperatures": settings.temperatures,
             "chains": settings.chains,
@@ -90,3 +83,38 @@ def check_annealing(
         standard_error=float(variance.sum().sqrt()) / len(owner),
         reverse=REVERSE,
     )
+
+
+def _pitches(rbm: BinaryFrames, shown: Tensor, given: Conditionals, settings: Settings) -> dict[str, Tensor]:
+    """Every side of some frames of pitches."""
+    head, biases = rbm.head(), Biases(*given)
+    temperatures, chains = settings.temperatures, settings.chains
+    longer = summed_ais(head, *biases, temperatures=10 * temperatures, chains=chains)
+    start = annealed_starts(head, *biases, annealed=longer.annealed)
+    found = summed_ais(head, *biases, temperatures=temperatures, chains=chains)
+    above = summed_from_above(head, *biases, found, start=start, temperatures=temperatures)
+    by_raise = raise_log_probabilities(head, shown, *biases, temperatures=temperatures, chains=chains)
+    energy = rbm.free_energy(shown, given).double()
+    return {
+        "log_likelihood": -energy - found.partition.value,
+        "reverse_log_likelihood": -energy - above,
+        "more_temperatures_log_likelihood": -energy - longer.partition.value,
+        "raise_log_likelihood": by_raise.value,
+        "variance": found.partition.standard_error.square(),
+    }
+
+
+def _waves(rbm: ContinuousFrames, shown: Tensor, given: Conditionals, settings: Settings) -> dict[str, Tensor]:
+    """Every side of some frames of sound; RAISE is not among them."""
+    bias = WaveConditionals(*given).hidden_bias
+    temperatures, chains = settings.temperatures, settings.chains
+    longer = wave_ais(rbm.path(10 * temperatures), bias, chains=chains)
+    found = wave_ais(rbm.path(temperatures), bias, chains=chains)
+    above = reverse_wave_ais(rbm.path(temperatures), bias, start=wave_starts(rbm.units(), bias, longer))
+    energy = rbm.free_energy(shown, given).double()
+    return {
+        "log_likelihood": -energy - found.partition.value,
+        "reverse_log_likelihood": -energy - above.value,
+        "more_temperatures_log_likelihood": -energy - longer.partition.value,
+        "variance": found.partition.standard_error.square(),
+    }

@@ -91,12 +91,12 @@ def evaluate_run(
         checked = check_annealing(model, pieces, settings, check, store=store / "check", key=key, progress=done)
     measure = MEASURES[config.kind]
     scored = functools.partial(_score, measure, model, pieces, settings.seed, store, key, stage)
-    if frame_scores.marginals is None:
+    if frame_scores.means is None:
         prediction = scored("prediction", model.predict)
         assert prediction is not None  # every system predicts
     else:
-        marginals = frame_scores.marginals.split([len(piece) for piece in pieces])
-        prediction = measure.over(list(map(measure.of_sequence, marginals, pieces)), pieces.songs)
+        means = frame_scores.means.split([len(piece) for piece in pieces])
+        prediction = measure.over(list(map(measure.of_sequence, means, pieces)), pieces.songs)
     reconstruction = scored("reconstruction", model.reconstruct)
     scores = Scores(
         system=config.system,
@@ -151,9 +151,9 @@ def _score(
     def estimate(part: slice) -> dict[str, Tensor]:
         rows: list[tuple[float, ...]] = []
         for piece in pieces[part]:
-            means = protocol(piece[None].to(device))
-            assert means is not None
-            rows.append(measure.of_sequence(means[0], piece))
+            found = protocol(piece[None].to(device))
+            assert found is not None
+            rows.append(measure.of_sequence(found[0], piece))
         return {"counts": torch.tensor(rows, dtype=torch.float64)}  # (piece, numbers of a sequence)
 
     with torch.no_grad():

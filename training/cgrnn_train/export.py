@@ -28,7 +28,7 @@ from cgrnn_bundle.probe import record_probe
 from cgrnn_train.data.packed import as_rolls
 from cgrnn_train.data.store import DataSet
 from cgrnn_train.models.cgrnn import CGRNN
-from cgrnn_train.models.cssrbm import UnitSlabs
+from cgrnn_train.models.hidden_units import UnitSlabs
 from cgrnn_train.origin import read_command
 from cgrnn_train.run import load_cgrnn
 
@@ -124,7 +124,7 @@ def export(
     check_agreement(model, execute)
     slabs = model.rbm.slabs()
     initial = model.initial_state[None]
-    visible_bias, hidden_bias = model.rbm.biases(initial)
+    visible_bias, hidden_bias = model.rbm.conditionals(initial)
     sizes = Sizes(visible=model.config.visible, hidden=model.config.hidden, state=model.config.state)
     probe = Probe()
     arrays = {
@@ -196,7 +196,7 @@ def check_agreement(model: CGRNN, execute: Callable[[Row, Row, Row], tuple[Row, 
     frames = (torch.rand(1, STEPS + 1, config.visible, generator=generator) < 4 / config.visible).float()
     with torch.no_grad():
         states = model.states(frames, feed="mean")[0]
-        visible_bias, hidden_bias = model.rbm.biases(states)
+        visible_bias, hidden_bias = model.rbm.conditionals(states)
         slabs = model.rbm.slabs()
         state = _array(states[:1])
         for step in range(STEPS):

@@ -24,10 +24,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from cgrnn_train.config import RunConfig
-from cgrnn_train.data.sequences import mean_frame, pieces_of
+from cgrnn_train.data.sequences import frame_statistics, pieces_of
 from cgrnn_train.data.store import DataSet
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
-from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.system import System
 from cgrnn_train.origin import save_origin
 from cgrnn_train.run import (
@@ -160,7 +159,7 @@ def _initialised(config: RunConfig, data: DataSet) -> System:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.uniform_(-scale, scale)
-    model.start_from(FrameStatistics(mean_frame(data), None))
+    model.start_from(frame_statistics(data))
     return model
 
 

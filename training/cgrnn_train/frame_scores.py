@@ -53,14 +53,14 @@ def chosen_frames(pieces: Sequence[Tensor], limit: int | None, seed: int) -> tup
 @dataclass(frozen=True, slots=True)
 class FrameScores:
     """Per scored frame: log-likelihood and the sequence it is of; where log Z is annealed, its standard error, the
-    share of chains that count, and the marginals (frames, visible) of what was predicted.
+    share of chains that count, and what was predicted, E[v | u], (frames, visible).
     """
 
     log_likelihood: Tensor
     sequence: Tensor
     standard_error: Tensor | None = None
     effective_share: Tensor | None = None
-    marginals: Tensor | None = None
+    means: Tensor | None = None
 
     def summary(
         self, kind: str, songs: NDArray[np.int64] | None = None, *, resamples: int = RESAMPLES, seed: int = 0

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from cgrnn_train.annealed import annealed, filtered
 from cgrnn_train.frame_scores import FrameScores, Job, Settings, chosen_frames
+from cgrnn_train.models.binary import BinaryFrames
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
 
@@ -69,8 +70,10 @@ def estimator(model: System, settings: Settings) -> str:
     """The kind of estimate that `log_likelihoods` makes, in words."""
     if isinstance(model, BoundSystem):
         return model.kind(settings.samples)
-    kind = f"AIS, {settings.temperatures:,} temperatures x {settings.chains} chains, visited frames summed (errs high)"
-    if not (isinstance(model, EnergySystem) and model.has_sampled_feed):
+    assert isinstance(model, EnergySystem)
+    sums = ", visited frames summed" if isinstance(model.rbm, BinaryFrames) else ""
+    kind = f"AIS, {settings.temperatures:,} temperatures x {settings.chains} chains{sums} (errs high)"
+    if not model.has_sampled_feed:
         return kind
     if settings.samples > 1:
         return f"particle filter, {settings.samples} particles (errs low), of {kind}"

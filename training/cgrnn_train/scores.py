@@ -69,7 +69,7 @@ class Check:
         reverse_log_likelihood: from the other side: errs low if its samples are the model's.
         more_temperatures_log_likelihood: by AIS with ten times the temperatures.
         raise_log_likelihood: by RAISE with as many temperatures: errs low on the model's own frames, and on others may
-            err high where temperatures are few.
+            err high where temperatures are few; None for sound.
         standard_error: of ``log_likelihood``, from the chains' chance; None in records older than it.
         reverse: how ``reverse_log_likelihood`` was estimated, in words.
     """
@@ -78,7 +78,7 @@ class Check:
     log_likelihood: float
     reverse_log_likelihood: float
     more_temperatures_log_likelihood: float
-    raise_log_likelihood: float
+    raise_log_likelihood: float | None = None
     standard_error: float | None = None
     reverse: str = "reverse AIS from 1,000 Gibbs sweeps from the base"
 

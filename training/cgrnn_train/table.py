@@ -209,11 +209,12 @@ def _row(result: Result, frames: int, figures: int, split: str) -> list[str]:
 
 
 def _check(check: Check) -> str:
-    below = check.raise_log_likelihood - check.log_likelihood
+    raised = check.raise_log_likelihood
+    below = "" if raised is None else f", RAISE {raised - check.log_likelihood:+.3f}"
     chance = "" if check.standard_error is None else f" (by chance ±{check.standard_error:.3f})"
     return (
         f"on {check.frames:,} frames{chance} {check.reverse} {-check.gap:+.3f}, "
-        f"10 times the temperatures {check.change:+.3f}, RAISE {below:+.3f}"
+        f"10 times the temperatures {check.change:+.3f}{below}"
     ).replace("-", "−")
 
 

@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cgrnn_train.chains import Chains
+from cgrnn_train.chains import Chains, SpikeChains
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.batches import Batch, TrainingBatches
 from cgrnn_train.data.packed import as_rolls
 from cgrnn_train.data.sequences import sequences
 from cgrnn_train.data.store import DataSet
 from cgrnn_train.frame_scores import Settings
-from cgrnn_train.likelihood.sweep import gibbs
 from cgrnn_train.log_likelihood import log_likelihoods
-from cgrnn_train.models.energy import Conditionals, EnergySystem
+from cgrnn_train.models.conditional import each
+from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
 from cgrnn_train.run import RunError, save_weights
 
@@ -188,26 +188,28 @@ class BoundTask(Task):
 
 
 class EnergyTask(Task):
-    """Contrastive training with the chains of `Chains` (or, as the paper did, CD-k)."""
+    """Contrastive training with persistent chains (or, as the paper did, CD-k)."""
 
     model: EnergySystem
 
     def __init__(self, model: EnergySystem, config: RunConfig, data: DataSet, folder: Path) -> None:
         super().__init__(model, config, data, folder)
-        self.chains = Chains(torch.from_numpy(as_rolls(data, "a chain of bits").packed.copy()))
+        if model.config.kind == "binary":
+            self.chains = Chains(torch.from_numpy(as_rolls(data, "a chain of bits").packed.copy()))
+        else:
+            self.chains = SpikeChains(sum(piece.length for piece in data.pieces()), model.config.hidden)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """F(data) − F(fantasy), whose gradient is the likelihood's; its value says nothing of the likelihood."""
         fit = self.settings
-        visible_bias, hidden_bias = self.model(batch.frames)
-        conditionals = Conditionals(visible_bias[batch.mask], hidden_bias[batch.mask])
+        rbm, conditionals = self.model.rbm, each(self.model(batch.frames), lambda tensor: tensor[batch.mask])
         frames = batch.frames[batch.mask]
         persists = fit.chains == "persistent"
-        start = self.chains.read(batch.rows, batch.shift) if persists else frames
-        fantasy = gibbs(self.model.rbm.head(), start[None], *conditionals, fit.sweeps)[0]
+        start = self.chains.read(batch.rows, batch.shift) if persists else rbm.first_chains(frames, conditionals)
+        fantasy, ends = rbm.gibbs(start, conditionals, fit.sweeps)
         if persists:
-            self.chains.write(batch.rows, batch.shift, fantasy)
-        loss = self.model.contrast(frames, fantasy, conditionals).mean()
+            self.chains.write(batch.rows, batch.shift, ends)
+        loss = rbm.contrast(frames, fantasy, conditionals).mean()
         self.watch(loss, batch, batch_idx)
         self.log("contrast", loss, prog_bar=True, batch_size=len(batch.frames))
         return loss

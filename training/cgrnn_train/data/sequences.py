@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.store import DataSet, Piece
+from cgrnn_train.models.start import FrameStatistics
 
 
 class Sequences(Sequence[Tensor]):
@@ -59,20 +60,8 @@ def pieces_of(data: DataSet, split: str) -> list[Piece]:
     return pieces
 
 
-class FrameStatistics(NamedTuple):
-    """What the training frames are on average.
-
-    Attributes:
-        mean: (visible,) float32; of bits it is smoothed, so that no pitch is never or always on.
-        deviation: (visible,) float32, the standard deviation of each place of a frame of sound; None for bits.
-    """
-
-    mean: Tensor
-    deviation: Tensor | None
-
-
 def frame_statistics(data: DataSet) -> FrameStatistics:
-    """The mean training frame and, of sound, the standard deviation of each of its places."""
+    """The mean training frame, of bits smoothed, so that no pitch is never or always on; of sound the deviation too."""
     totals, squares, count = np.zeros(data.visible), np.zeros(data.visible), 0
     for piece in data.pieces("train"):
         frames = data.frames(piece).astype(np.float64)
@@ -84,8 +73,3 @@ def frame_statistics(data: DataSet) -> FrameStatistics:
     mean = totals / count
     deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
     return FrameStatistics(torch.from_numpy(mean).float(), torch.from_numpy(deviation).float())
-
-
-def mean_frame(data: DataSet) -> Tensor:
-    """The mean training frame, (visible,) float32: see `FrameStatistics`."""
-    return frame_statistics(data).mean

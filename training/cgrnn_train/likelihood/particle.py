@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cgrnn_train.models.conditional import Conditionals, each
 from cgrnn_train.models.energy import EnergySystem
-from cgrnn_train.models.head import Head, free_energy
 from cgrnn_train.models.resampling import systematic_ancestors
 
 
@@ -28,11 +28,11 @@ class Conditional(NamedTuple):
 
     Attributes:
         log_z: log Z, (particles,).
-        marginals: p(vⱼ = 1 | u), (particles, visible).
+        mean: E[v | u], (particles, visible).
     """
 
     log_z: Tensor
-    marginals: Tensor
+    mean: Tensor
 
 
 class Filtered(NamedTuple):
@@ -40,11 +40,11 @@ class Filtered(NamedTuple):
 
     Attributes:
         log_likelihood: log p̂(v_n | v_1:n−1), (time,) float64, nats; their sum errs low as an estimate of log p(v_1:N).
-        marginals: p̂(v_nⱼ = 1 | v_1:n−1), (time, visible) float64: of the particles weighted by the frames before.
+        means: E[v_n | v_1:n−1], (time, visible) float64: of the particles weighted by the frames before.
     """
 
     log_likelihood: Tensor
-    marginals: Tensor
+    means: Tensor
 
 
 @torch.no_grad()
@@ -53,7 +53,7 @@ def particle_filter(
     frames: Tensor,
     particles: int,
     *,
-    conditional: Callable[[Head, Tensor, Tensor], Conditional],
+    conditional: Callable[[Conditionals], Conditional],
     resample_below: float = 0.5,
 ) -> Filtered:
     """Follow the latent path of one sequence.
@@ -62,22 +62,20 @@ def particle_filter(
 
     Args:
         model: in evaluation mode.
-        frames: v, (time, visible) of 0 and 1.
+        frames: v, (time, visible).
         particles: how many.
-        conditional: from a head, b̃_v (particles, visible) and b̃_h (particles, hidden): enumeration, or AIS.
+        conditional: from what each particle says of the frame: enumeration, or AIS.
         resample_below: the fraction of ``particles`` that the effective sample size must fall under.
     """
-    head = model.rbm.head()
-    doubles = head.double()
     state = model.initial().expand(particles if model.has_sampled_feed else 1, -1)
     log_weight = torch.full((len(state),), -math.log(len(state)), dtype=torch.float64, device=state.device)
-    increments, marginals = list[Tensor](), list[Tensor]()
+    increments, means = list[Tensor](), list[Tensor]()
+    count = len(state)
     for frame in frames:
-        visible_bias, hidden_bias = model.rbm.biases(state)
-        visible_bias = visible_bias.expand(len(state), -1)
-        energy = free_energy(doubles, frame.double(), visible_bias.double(), hidden_bias.double())
-        found = conditional(head, visible_bias, hidden_bias)
-        marginals.append(torch.exp(log_weight) @ found.marginals.double())
+        conditionals = each(model.rbm.conditionals(state), lambda tensor: tensor.expand(count, -1))
+        energy = model.rbm.free_energy(frame.double(), conditionals)
+        found = conditional(conditionals)
+        means.append(torch.exp(log_weight) @ found.mean.double())
         log_weight = log_weight - energy - found.log_z.to(energy)
         increments.append(torch.logsumexp(log_weight, 0))
         log_weight = log_weight - increments[-1]
@@ -86,5 +84,5 @@ def particle_filter(
             log_weight = torch.full_like(log_weight, -math.log(len(state)))
         state = model.advance(state, frame.expand(len(state), -1))
     if not increments:
-        return Filtered(torch.zeros(0, dtype=torch.float64), torch.zeros(0, len(head.weight), dtype=torch.float64))
-    return Filtered(torch.stack(increments).cpu(), torch.stack(marginals).cpu())
+        return Filtered(torch.zeros(0, dtype=torch.float64), torch.zeros(0, frames.shape[1], dtype=torch.float64))
+    return Filtered(torch.stack(increments).cpu(), torch.stack(means).cpu())

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgrnn_train.models.cssrbm import UnitSlabs
 from cgrnn_train.models.head import Head
-from cgrnn_train.models.rbm import Spikes
+from cgrnn_train.models.hidden_units import Spikes, UnitSlabs
 
 HALVINGS = 4
 """How often the factors are multiplied, the first half of them by the second, before the logarithms: 16 in one."""

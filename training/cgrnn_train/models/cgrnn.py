@@ -15,10 +15,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
 from cgrnn_train.models.cssrbm import BinaryCSSRBM
 from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.mlp import frame_mlp
 from cgrnn_train.models.scan import FeedbackScan
+from cgrnn_train.models.wave_scan import wave_states
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges, check_slabs
 
 Mode = Literal["D", "S", "full"]
@@ -30,7 +33,8 @@ class CGRNNConfig:
     """The architecture; the defaults are the paper's sizes.
 
     Attributes:
-        visible: pitches in a frame.
+        kind: "binary" frames of pitches, or "continuous" ones of sound.
+        visible: pitches or samples in a frame.
         hidden: spikes, and as many slabs.
         state: size of the GRU's state u.
         mlp: sizes of the ReLU layers that see the frame.
@@ -40,10 +44,11 @@ class CGRNNConfig:
         state_dropout: probability of dropping a unit of u where it modulates the C-ssRBM.
         feed_dropout: probability of dropping a unit of h∘s where it feeds the recurrence.
         slab_mean: initial μ.
-        slab_precision: initial α.
+        slab_precision: initial α; of sound it is 1 (`cgrnn_train.models.wave_units`).
         min_precision: lower bound of α, below ``slab_precision``.
     """
 
+    kind: Kind = "binary"
     visible: int = 128
     hidden: int = 250
     state: int = 500
@@ -65,22 +70,25 @@ class CGRNNConfig:
 
 
 class CGRNN(EnergySystem):
-    """The paper's model over binary frames."""
+    """The paper's model."""
 
     config: CGRNNConfig
-    rbm: BinaryCSSRBM
+    rbm: BinaryCSSRBM | ContinuousCSSRBM
 
     def __init__(self, config: CGRNNConfig) -> None:
         super().__init__()
         self.config = config
-        self.rbm = BinaryCSSRBM(
-            config.visible,
-            config.hidden,
-            config.state,
-            slab_mean=config.slab_mean,
-            slab_precision=config.slab_precision,
-            min_precision=config.min_precision,
-        )
+        if config.kind == "binary":
+            self.rbm = BinaryCSSRBM(
+                config.visible,
+                config.hidden,
+                config.state,
+                slab_mean=config.slab_mean,
+                slab_precision=config.slab_precision,
+                min_precision=config.min_precision,
+            )
+        else:
+            self.rbm = ContinuousCSSRBM(config.visible, config.hidden, config.state, slab_mean=config.slab_mean)
         sees_frame, sees_feed = config.mode != "S", config.mode != "D"
         self.mlp, width = frame_mlp(config.visible, config.mlp if sees_frame else (), config.dropout)
         self.state_dropout = nn.Dropout(config.state_dropout)
@@ -121,22 +129,42 @@ class CGRNN(EnergySystem):
         if config.mode != "S":
             gate_input = self.mlp(frames) @ self.frame_weight.T + gate_input
         if config.mode == "D":  # the scan without a feed
-            base = slab = frames.new_zeros(time, batch, 0)
-            weight, bias = self.state_weight, self.state_bias
+            none = frames.new_zeros(time, batch, 0)
+            states = FeedbackScan.apply(
+                gate_input, none, none, initial, self.state_weight, self.state_bias, self.feed_weight, None
+            )
+        elif isinstance(self.rbm, ContinuousCSSRBM):
+            states = wave_states(
+                self.rbm,
+                frames,
+                gate_input,
+                initial,
+                self.state_weight,
+                self.state_bias,
+                self.feed_weight,
+                is_sampled=is_sampled,
+                feed_dropout=config.feed_dropout if self.training else 0.0,
+            )
         else:
-            slabs = self.rbm.slabs()
-            drive = frames @ slabs.weight  # a
-            slab = slabs.mean + drive / slabs.precision
-            base = drive.square() / (2 * slabs.precision) + slabs.mean * drive + self.rbm.folded_hidden_bias()
-            weight = torch.cat([self.state_weight, self.rbm.hidden_modulation.weight])
-            bias = torch.cat([self.state_bias, self.state_bias.new_zeros(config.hidden)])
+            states = self._binary_states(self.rbm, frames, gate_input, initial, is_sampled=is_sampled)
+        return states.transpose(0, 1)
+
+    def _binary_states(
+        self, rbm: BinaryCSSRBM, frames: Tensor, gate_input: Tensor, initial: Tensor, *, is_sampled: bool
+    ) -> Tensor:
+        """u_0 … u_N (time + 1, batch, state) where h∘s of ``frames`` (time, batch, visible) is fed."""
+        slabs = rbm.slabs()
+        drive = frames @ slabs.weight  # a
+        slab = slabs.mean + drive / slabs.precision
+        base = drive.square() / (2 * slabs.precision) + slabs.mean * drive + rbm.folded_hidden_bias()
+        weight = torch.cat([self.state_weight, rbm.hidden_modulation.weight])
+        bias = torch.cat([self.state_bias, self.state_bias.new_zeros(self.config.hidden)])
         noise = None
         if is_sampled:
-            slab = slab.detach() + torch.randn_like(slab) * self.rbm.precision.detach().rsqrt()
+            slab = slab.detach() + torch.randn_like(slab) * rbm.precision.detach().rsqrt()
             noise = torch.rand_like(base)
         slab = self.feed_dropout(slab)
-        states = FeedbackScan.apply(gate_input, base, slab, initial, weight, bias, self.feed_weight, noise)
-        return states.transpose(0, 1)
+        return FeedbackScan.apply(gate_input, base, slab, initial, weight, bias, self.feed_weight, noise)
 
 
 def _uniform(*shape: int, scale: float) -> Tensor:

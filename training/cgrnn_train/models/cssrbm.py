@@ -21,63 +21,16 @@ no longer appears.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgrnn_train.models.head import Head
+from cgrnn_train.models.binary import BinaryFrames, Conditionals
+from cgrnn_train.models.hidden_units import Slabs, UnitSlabs
+from cgrnn_train.models.start import FrameStatistics
 
 
-class Slabs(NamedTuple):
-    """The uncentred parameters of a C-ssRBM that do not depend on the state u.
-
-    Attributes:
-        weight: W, (visible, hidden).
-        precision: α > 0, (hidden,).
-        mean: μ, (hidden,).
-    """
-
-    weight: Tensor
-    precision: Tensor
-    mean: Tensor
-
-
-@dataclass(frozen=True)
-class UnitSlabs(Head):
-    """A C-ssRBM rescaled so that every slab has unit precision; see the module's docstring.
-
-    Attributes:
-        weight: W̃ = W / √α, (visible, hidden).
-        offset: m = √α μ, (hidden,).
-    """
-
-    offset: Tensor
-
-    @classmethod
-    def of(cls, slabs: Slabs) -> UnitSlabs:
-        """Rescale ``slabs``; exact."""
-        root = slabs.precision.sqrt()
-        return cls(slabs.weight / root, slabs.mean * root)
-
-    def spike_logits(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Head.spike_logits`."""
-        drive = frame @ self.weight + self.offset
-        return drive, 0.5 * (drive.square() - self.offset.square()) + hidden_bias
-
-    def draw_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
-        """√α s∘h, (..., hidden)."""
-        spikes = torch.rand_like(logits) < torch.sigmoid(logits)
-        return (drive + torch.randn_like(drive)) * spikes
-
-    def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
-        """√α E[h∘s | v, u], (..., hidden)."""
-        return torch.sigmoid(logits) * drive
-
-
-class BinaryCSSRBM(nn.Module):
+class BinaryCSSRBM(BinaryFrames):
     """A C-ssRBM over binary frames whose biases are modulated by a recurrent state.
 
     Args:
@@ -119,11 +72,11 @@ class BinaryCSSRBM(nn.Module):
         """α, (hidden,)."""
         return F.softplus(self.raw_precision) + self.min_precision
 
-    def start_from(self, frame_mean: Tensor) -> None:
-        """Centre on, and set the visible bias to the logit of, the mean training frame (visible,)."""
+    def start_from(self, start: FrameStatistics) -> None:
+        """Centre on, and set the visible bias to the logit of, the mean training frame."""
         with torch.no_grad():
-            self.centre.copy_(frame_mean)
-            self.visible_bias.copy_(torch.logit(frame_mean))
+            self.centre.copy_(start.mean)
+            self.visible_bias.copy_(torch.logit(start.mean))
 
     def slabs(self) -> Slabs:
         """The uncentred W, α, μ; differentiable."""
@@ -143,12 +96,12 @@ class BinaryCSSRBM(nn.Module):
         """1/√α, (hidden,): a unit slab times this is s."""
         return self.precision.rsqrt()
 
-    def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
+    def conditionals(self, state: Tensor) -> Conditionals:
         """b̃_v (..., visible) and the uncentred b̃_h (..., hidden) for ``state`` (..., state)."""
         visible_bias = self.visible_bias.expand(*state.shape[:-1], -1)
         if self.visible_modulation is not None:
             visible_bias = visible_bias + self.visible_modulation(state)
-        return visible_bias, self.folded_hidden_bias() + self.hidden_modulation(state)
+        return Conditionals(visible_bias, self.folded_hidden_bias() + self.hidden_modulation(state))
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """W and α."""

@@ -10,17 +10,14 @@ Numbers are (..., visible · numbers a unit): the first ones of all units, then 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.normal import Normal, raw_of
 from cgrnn_train.models.start import FrameStatistics
-
-Kind = Literal["binary", "continuous"]
-"""Of frames: pitches that are on or off, or normalised audio samples."""
 
 
 class Emission(ABC):

@@ -50,9 +50,22 @@ class ScanGRU(nn.Module):
 
     def step(self, inputs: Tensor, state: Tensor) -> Tensor:
         """The state that follows ``state`` (..., state) after ``inputs`` (..., inputs); differentiable."""
-        g = F.linear(inputs, self.input_weight, self.input_bias)
-        z = F.linear(state, self.state_weight, self.state_bias)
-        size = state.shape[-1]
-        reset, update = torch.sigmoid(g[..., : 2 * size] + z[..., : 2 * size]).split(size, dim=-1)
-        candidate = torch.tanh(g[..., 2 * size :] + reset * z[..., 2 * size :])
-        return candidate + update * (state - candidate)
+        return gru_update(
+            F.linear(inputs, self.input_weight, self.input_bias),
+            F.linear(state, self.state_weight, self.state_bias),
+            state,
+        )
+
+
+def gru_update(g: Tensor, z: Tensor, state: Tensor) -> Tensor:
+    """The state that follows ``state`` (..., state), given what the input (g) and it (z) say to the gates.
+
+    Args:
+        g: (..., 3·state).
+        z: (..., 3·state).
+        state: u.
+    """
+    size = state.shape[-1]
+    reset, update = torch.sigmoid(g[..., : 2 * size] + z[..., : 2 * size]).split(size, dim=-1)
+    candidate = torch.tanh(g[..., 2 * size :] + reset * z[..., 2 * size :])
+    return candidate + update * (state - candidate)

@@ -7,33 +7,15 @@ It is centred as the C-ssRBM is (see `cgrnn_train.models.cssrbm`): during traini
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-from cgrnn_train.models.head import Head
+from cgrnn_train.models.binary import BinaryFrames, Conditionals
+from cgrnn_train.models.hidden_units import Spikes
+from cgrnn_train.models.start import FrameStatistics
 
 
-@dataclass(frozen=True)
-class Spikes(Head):
-    """Hidden units of 0 and 1."""
-
-    def spike_logits(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Head.spike_logits`; y is η."""
-        logits = frame @ self.weight + hidden_bias
-        return logits, logits
-
-    def draw_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
-        """h, (..., hidden)."""
-        return (torch.rand_like(logits) < torch.sigmoid(logits)).to(logits.dtype)
-
-    def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
-        """E[h | v, u], (..., hidden)."""
-        return torch.sigmoid(logits)
-
-
-class BinaryRBM(nn.Module):
+class BinaryRBM(BinaryFrames):
     """An RBM over binary frames whose biases are modulated by a recurrent state.
 
     Args:
@@ -53,11 +35,11 @@ class BinaryRBM(nn.Module):
         self.hidden_modulation = nn.Linear(state, hidden, bias=False)
         self.register_buffer("centre", torch.zeros(visible))
 
-    def start_from(self, frame_mean: Tensor) -> None:
-        """Centre on, and set the visible bias to the logit of, the mean training frame (visible,)."""
+    def start_from(self, start: FrameStatistics) -> None:
+        """Centre on, and set the visible bias to the logit of, the mean training frame."""
         with torch.no_grad():
-            self.centre.copy_(frame_mean)
-            self.visible_bias.copy_(torch.logit(frame_mean))
+            self.centre.copy_(start.mean)
+            self.visible_bias.copy_(torch.logit(start.mean))
 
     def head(self) -> Spikes:
         """W; differentiable."""
@@ -67,9 +49,9 @@ class BinaryRBM(nn.Module):
         """1: h is h."""
         return self.weight.new_ones(())
 
-    def biases(self, state: Tensor) -> tuple[Tensor, Tensor]:
+    def conditionals(self, state: Tensor) -> Conditionals:
         """b̃_v (..., visible) and the uncentred b̃_h (..., hidden) for ``state`` (..., state)."""
-        return (
+        return Conditionals(
             self.visible_bias + self.visible_modulation(state),
             self.hidden_bias - self.centre @ self.weight + self.hidden_modulation(state),
         )

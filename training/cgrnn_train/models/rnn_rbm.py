@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cgrnn_train.models.frame_fed import FrameFedSystem
+from cgrnn_train.models.gaussian_rbm import GaussianRBM
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.models.rbm import BinaryRBM
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges
 
@@ -18,7 +20,8 @@ class RNNRBMConfig:
     """The architecture; the defaults are the paper's sizes.
 
     Attributes:
-        visible: pitches in a frame.
+        kind: "binary" frames of pitches, or "continuous" ones of sound.
+        visible: pitches or samples in a frame.
         hidden: hidden units of the RBM.
         state: size of the GRU's state u.
         mlp: sizes of the ReLU layers that see the frame.
@@ -26,6 +29,7 @@ class RNNRBMConfig:
         state_dropout: probability of dropping a unit of u where it modulates the RBM.
     """
 
+    kind: Kind = "binary"
     visible: int = 128
     hidden: int = 500
     state: int = 500
@@ -39,10 +43,11 @@ class RNNRBMConfig:
 
 
 class RNNRBM(FrameFedSystem):
-    """The model over binary frames."""
+    """The model."""
 
     config: RNNRBMConfig
-    rbm: BinaryRBM
+    rbm: BinaryRBM | GaussianRBM
 
     def __init__(self, config: RNNRBMConfig) -> None:
-        super().__init__(config, BinaryRBM(config.visible, config.hidden, config.state))
+        family = BinaryRBM if config.kind == "binary" else GaussianRBM
+        super().__init__(config, family(config.visible, config.hidden, config.state))

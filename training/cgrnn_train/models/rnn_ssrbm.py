@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
 from cgrnn_train.models.cssrbm import BinaryCSSRBM
 from cgrnn_train.models.frame_fed import FrameFedSystem
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.ranges import BELOW_ONE, COUNT, check_ranges, check_slabs
 
 
@@ -17,17 +19,19 @@ class RNNssRBMConfig:
     """The architecture; the defaults are the paper's sizes.
 
     Attributes:
-        visible: pitches in a frame.
+        kind: "binary" frames of pitches, or "continuous" ones of sound.
+        visible: pitches or samples in a frame.
         hidden: spikes, and as many slabs.
         state: size of the GRU's state u.
         mlp: sizes of the ReLU layers that see the frame.
         dropout: probability of dropping a unit of the MLP's layers.
         state_dropout: probability of dropping a unit of u where it modulates the ssRBM.
         slab_mean: initial μ.
-        slab_precision: initial α.
+        slab_precision: initial α; of sound it is 1 (`cgrnn_train.models.wave_units`).
         min_precision: lower bound of α, below ``slab_precision``.
     """
 
+    kind: Kind = "binary"
     visible: int = 128
     hidden: int = 250
     state: int = 500
@@ -45,19 +49,29 @@ class RNNssRBMConfig:
 
 
 class RNNssRBM(FrameFedSystem):
-    """The model over binary frames."""
+    """The model."""
 
     config: RNNssRBMConfig
-    rbm: BinaryCSSRBM
+    rbm: BinaryCSSRBM | ContinuousCSSRBM
 
     def __init__(self, config: RNNssRBMConfig) -> None:
-        rbm = BinaryCSSRBM(
-            config.visible,
-            config.hidden,
-            config.state,
-            slab_mean=config.slab_mean,
-            slab_precision=config.slab_precision,
-            min_precision=config.min_precision,
-            modulates_visible=False,
-        )
+        if config.kind == "binary":
+            rbm = BinaryCSSRBM(
+                config.visible,
+                config.hidden,
+                config.state,
+                slab_mean=config.slab_mean,
+                slab_precision=config.slab_precision,
+                min_precision=config.min_precision,
+                modulates_visible=False,
+            )
+        else:
+            rbm = ContinuousCSSRBM(
+                config.visible,
+                config.hidden,
+                config.state,
+                slab_mean=config.slab_mean,
+                modulates_visible=False,
+                modulates_scale=False,
+            )
         super().__init__(config, rbm)

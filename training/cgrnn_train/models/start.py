@@ -1,4 +1,4 @@
-"""What an untrained model starts from: the statistics of the training frames."""
+"""What an untrained model knows of its data: the moments of the training frames."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 class FrameStatistics(NamedTuple):
-    """Of all training frames, for each of their places.
+    """Moments of the training frames, place by place.
 
     Attributes:
-        mean: (visible,) float32; for binary frames inside 0 and 1.
-        std: standard deviation, (visible,) float32; None for binary frames, whose mean says it all.
+        mean: (visible,); of binary frames the share of frames in which a pitch is on, between 0 and 1.
+        std: standard deviation of continuous frames, (visible,); None for binary ones.
     """
 
     mean: Tensor
-    std: Tensor | None
+    std: Tensor | None = None

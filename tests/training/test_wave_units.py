@@ -1,0 +1,248 @@
+"""The conditional RBMs over sound against enumeration and quadrature."""
+
+import dataclasses
+import math
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from cgrnn_train.likelihood.wave_ais import reverse_wave_ais, wave_ais
+from cgrnn_train.likelihood.wave_exact import MAX_HIDDEN, all_spikes, exact_spike_log_weights, exact_wave_log_partition
+from cgrnn_train.models.continuous import ContinuousFrames, WaveConditionals
+from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
+from cgrnn_train.models.gaussian_rbm import GaussianRBM
+from cgrnn_train.models.start import FrameStatistics
+from cgrnn_train.models.wave_units import WaveSlabs, WaveSpikes, WaveUnits, contraction
+
+VISIBLE, HIDDEN, STATE = 2, 5, 3
+
+
+def slabs() -> WaveSlabs:
+    torch.manual_seed(0)
+    return WaveSlabs(contraction(1.2 * torch.randn(VISIBLE, HIDDEN).double()), torch.randn(HIDDEN).double())
+
+
+def spikes() -> WaveSpikes:
+    torch.manual_seed(1)
+    return WaveSpikes(0.8 * torch.randn(VISIBLE, HIDDEN).double())
+
+
+UNITS = pytest.mark.parametrize("units", [slabs(), spikes()], ids=["slabs", "spikes"])
+BIAS = torch.linspace(-1.5, 1, HIDDEN, dtype=torch.float64)
+
+
+def grid(reach: float, points: int) -> tuple[Tensor, float]:
+    """A grid over the plane, (points², 2), and the log of a cell's area."""
+    axis = torch.linspace(-reach, reach, points, dtype=torch.float64)
+    return torch.cartesian_prod(axis, axis), 2 * math.log(float(axis[1] - axis[0]))
+
+
+@UNITS
+def test_log_z_by_enumeration_is_that_of_the_free_energy_by_quadrature(units: WaveUnits):
+    x, cell = grid(40.0, 1601)  # far beyond the widest direction, in steps of a twentieth of the narrowest
+    energy = units.free_energy(x, BIAS)
+    by_quadrature = torch.logsumexp(-energy, 0) + cell - math.log(2 * math.pi)  # in units of (2π)^(D/2)
+    assert exact_wave_log_partition(units, BIAS[None])[0].item() == pytest.approx(by_quadrature.item(), abs=1e-6)
+
+
+def test_the_free_energy_is_the_energy_with_spikes_and_slabs_summed_out():
+    units = slabs()
+    x = torch.randn(7, VISIBLE).double()
+    s = torch.linspace(-30, 30, 6001, dtype=torch.float64)
+    total = -0.5 * x.square().sum(-1)
+    for unit in range(HIDDEN):  # given x the units are independent
+        a, m = x @ units.weight[:, unit], units.offset[unit]
+        silent = -0.5 * s.square()
+        active = silent + a[:, None] * s + BIAS[unit] - 0.5 * m**2 + m * s
+        both = torch.logsumexp(torch.stack([silent.expand_as(active), active]), dim=(0, 2))
+        total = total + both + math.log(0.01) - 0.5 * math.log(2 * math.pi)
+    assert torch.allclose(-units.free_energy(x, BIAS), total, atol=1e-9)
+
+
+@UNITS
+def test_x_given_spikes_has_the_moments_of_its_gaussian(units: WaveUnits):
+    torch.manual_seed(2)
+    h = torch.tensor([1.0, 0, 1, 1, 0]).double()
+    draws = units.given_spikes(h.expand(200_000, -1))
+    covariance = torch.eye(VISIBLE).double()
+    mean = units.weight @ h
+    if isinstance(units, WaveSlabs):
+        covariance = torch.linalg.inv(torch.eye(VISIBLE).double() - units.weight @ torch.diag(h) @ units.weight.T)
+        mean = covariance @ units.weight @ (units.offset * h)
+    assert torch.allclose(draws.mean[0], mean, atol=1e-9)
+    scale = covariance.diagonal().sqrt()
+    assert ((draws.sample.mean(0) - mean).abs() < 5 * scale / 200_000**0.5).all()
+    error = (draws.sample.T.cov() - covariance).abs() / torch.outer(scale, scale)
+    assert (error < 5 * 2**0.5 / 200_000**0.5).all()
+
+
+@UNITS
+def test_hidden_units_given_x_have_their_means(units: WaveUnits):
+    torch.manual_seed(3)
+    look = units.look(torch.tensor([0.7, -1.1]).double(), BIAS)
+    drawn = units.draw_hidden(*(part.expand(100_000, -1) for part in look))
+    error = drawn.std(0) / 100_000**0.5
+    assert ((drawn.mean(0) - units.mean_hidden(*look)).abs() < 5 * error).all()
+
+
+@pytest.mark.parametrize("kind", [ContinuousCSSRBM, GaussianRBM])
+def test_gibbs_reproduces_the_exact_mean_and_covariance_of_v(kind: type[ContinuousFrames]):
+    torch.manual_seed(4)
+    rbm = kind(3, 4, STATE).double()
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.normal_(std=0.8)
+    given = rbm.conditionals(torch.randn(STATE).double())
+    rows = each_row(given, 4000)
+    exact_mean, exact_covariance = exact_moments(rbm, given)
+    chains, kept = torch.zeros(4000, 4).double(), list[Tensor]()
+    for sweep in range(120):
+        fantasy, chains = rbm.gibbs(chains, rows, 1)
+        if sweep >= 40:
+            kept.append(rows.colour(fantasy))
+    v = torch.stack(kept)  # (sweeps, chains, 3)
+    error = v.mean(0).std(0) / 4000**0.5  # chains are independent
+    assert ((v.mean((0, 1)) - exact_mean).abs() < 5 * error).all()
+    products = torch.einsum("sci,scj->cij", v - exact_mean, v - exact_mean) / len(v)
+    assert ((products.mean(0) - exact_covariance).abs() < 5 * products.std(0) / 4000**0.5).all()
+
+
+def each_row(given: WaveConditionals, rows: int) -> WaveConditionals:
+    return WaveConditionals(*(part.expand(rows, -1) for part in given))
+
+
+def exact_moments(rbm: ContinuousFrames, given: WaveConditionals) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of v by enumeration: a mixture of 2^H Gaussians."""
+    with torch.no_grad():
+        units, every = rbm.units(), all_spikes(len(given.hidden_bias))
+        share = torch.softmax(exact_spike_log_weights(units, given.hidden_bias[None])[0], 0)
+        covariances = torch.eye(len(given.visible_mean)).double().expand(len(every), -1, -1)
+        if isinstance(units, WaveSlabs):
+            covariances = torch.linalg.inv(covariances - (units.weight * every[:, None]) @ units.weight.T)
+        means = units.given_spikes(every).mean
+        mean = share @ means
+        centred = means - mean
+        covariance = torch.einsum("h,hij->ij", share, covariances + centred[:, :, None] * centred[:, None, :])
+        scale = given.visible_scale
+        return given.colour(mean), covariance * torch.outer(scale, scale)
+
+
+def test_p_of_v_integrates_to_one():
+    torch.manual_seed(5)
+    rbm = ContinuousCSSRBM(VISIBLE, HIDDEN, STATE).double()
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.normal_(std=0.6)
+        given = rbm.conditionals(torch.randn(STATE).double())
+        v, cell = grid(60.0, 2401)
+        log_p = -rbm.free_energy(v, given) - exact_wave_log_partition(rbm.units(), given.hidden_bias[None])
+    assert torch.logsumexp(log_p, 0).item() + cell == pytest.approx(0, abs=1e-6)
+
+
+def test_precision_is_positive_definite_for_any_weight_and_spikes():
+    torch.manual_seed(6)
+    raw = 30 * torch.randn(10, 25).double()  # far beyond what training makes
+    weight = contraction(raw)
+    assert torch.linalg.matrix_norm(weight, 2) < 1
+    for _ in range(1000):
+        h = (torch.rand(25) < torch.rand(())).double()
+        assert torch.linalg.eigvalsh(torch.eye(10).double() - (weight * h) @ weight.T)[0] > 0
+    covariance = torch.linalg.inv(torch.eye(10).double() - weight @ weight.T)
+    factor = torch.linalg.cholesky(torch.eye(10).double() + raw @ raw.T)
+    assert torch.allclose(covariance, factor.T @ factor, rtol=1e-8)
+
+
+@UNITS
+def test_ais_and_its_reverse_sandwich_the_exact_log_z(units: WaveUnits):
+    torch.manual_seed(7)
+    bias = BIAS + torch.randn(20, HIDDEN).double()
+    exact = exact_wave_log_partition(units, bias)
+    path = [dataclasses.replace(units, weight=units.weight * math.sqrt(step / 100)) for step in range(101)]
+    forward = wave_ais(path, bias, chains=64)
+    weights = exact_spike_log_weights(units, bias)
+    codes = torch.multinomial(torch.softmax(weights, -1), 64, replacement=True)  # (rows, chains)
+    start = torch.stack([units.given_spikes(all_spikes(HIDDEN)[own]).sample for own in codes], 1)
+    reverse = reverse_wave_ais(path, bias, start=start)
+    for found in (forward.partition, reverse):
+        assert ((found.value - exact).abs() < 5 * found.standard_error + 1e-3).all()
+        assert found.value.mean().item() == pytest.approx(exact.mean().item(), abs=0.02)
+    means = torch.softmax(weights, -1) @ units.given_spikes(all_spikes(HIDDEN)).mean
+    spread = start.std((0, 1))
+    assert ((forward.mean - means).abs().mean(0) < 3 * spread / 64**0.5).all()  # 64 weighted chains a row
+
+
+def test_few_temperatures_err_high_in_likelihood_on_average_and_z_is_unbiased():
+    units = dataclasses.replace(slabs(), weight=0.6 * slabs().weight)
+    torch.manual_seed(8)
+    path = [dataclasses.replace(units, weight=share * units.weight) for share in (0, 0.5, 0.75, 1)]
+    found = wave_ais(path, BIAS.expand(20_000, -1), chains=2)
+    gap = exact_wave_log_partition(units, BIAS[None]) - found.partition.value
+    assert gap.mean() > 5 * gap.std() / 20_000**0.5  # log Z too low
+    estimate = torch.exp(-gap)
+    assert abs(estimate.mean() - 1) < 5 * estimate.std() / 20_000**0.5
+
+
+@pytest.mark.parametrize("kind", [ContinuousCSSRBM, GaussianRBM])
+def test_the_path_ends_at_the_units_and_begins_without_influence(kind: type[ContinuousFrames]):
+    torch.manual_seed(9)
+    rbm = kind(6, 4, STATE)
+    path = rbm.path(10)
+    assert len(path) == 11
+    assert path[0].weight.abs().max() == 0
+    assert torch.equal(path[-1].weight, rbm.units().weight)
+    sizes = [torch.linalg.matrix_norm(units.weight, 2).item() for units in path]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("kind", [ContinuousCSSRBM, GaussianRBM])
+def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: type[ContinuousFrames]):
+    """∇ of −log p(v) with log Z by enumeration, against the contrast with exact samples for the fantasy."""
+    torch.manual_seed(10)
+    rbm = kind(3, 4, STATE).double()
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.normal_(std=0.5)
+    state = torch.randn(STATE).double()
+    frames = torch.randn(5, 3).double()
+
+    def partition() -> Tensor:
+        """log Z by enumeration, differentiable."""
+        units, every = rbm.units(), all_spikes(4)
+        return torch.logsumexp(every @ rbm.conditionals(state).hidden_bias + units.given_spikes(every).log_weight, 0)
+
+    exact = torch.autograd.grad(
+        (rbm.free_energy(frames, rbm.conditionals(state)).mean() + partition()), rbm.parameters()
+    )
+    with torch.no_grad():
+        units = rbm.units()
+        share = torch.softmax(exact_spike_log_weights(units, rbm.conditionals(state).hidden_bias[None])[0], 0)
+    draws = 40
+    found = []
+    for _ in range(draws):
+        codes = torch.multinomial(share, 5000, replacement=True)
+        fantasy = units.given_spikes(all_spikes(4)[codes]).sample.detach()
+        data = rbm.contrast(frames, fantasy[:5], rbm.conditionals(state))  # of which the data's share is kept
+        model = rbm.units().free_energy(fantasy, rbm.conditionals(state).hidden_bias)
+        same = rbm.units().free_energy(fantasy[:5], rbm.conditionals(state).hidden_bias)
+        found.append(torch.autograd.grad(data.mean() + same.mean() - model.mean(), rbm.parameters()))
+    for index, expected in enumerate(exact):
+        parts = torch.stack([cast(Tensor, gradients[index]) for gradients in found])
+        error = parts.std(0) / draws**0.5
+        assert ((parts.mean(0) - expected).abs() < 5 * error + 1e-9).all()
+
+
+def test_an_untrained_model_starts_from_the_moments_of_the_training_frames():
+    torch.manual_seed(11)
+    rbm = ContinuousCSSRBM(4, 3, STATE)
+    mean, std = torch.tensor([0.1, -0.2, 0.0, 3.0]), torch.tensor([0.5, 1.0, 2.0, 0.01])
+    rbm.start_from(FrameStatistics(mean, std))
+    given = rbm.conditionals(torch.zeros(STATE))
+    assert torch.allclose(given.visible_mean, mean)
+    assert torch.allclose(given.visible_scale, std, rtol=1e-4)
+
+
+def test_more_spikes_than_can_be_enumerated_are_refused():
+    with pytest.raises(ValueError, match=f"expected at most {MAX_HIDDEN}"):
+        all_spikes(17)

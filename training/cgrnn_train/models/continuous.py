@@ -1,0 +1,154 @@
+"""What the conditional RBMs over sound share: a frame is whitened by what u says of it, and the RBM is over the rest.
+
+    x = (v − c(u)) / d(u),      c = b_v + U₃ u,      d = 10⁻³ + softplus(Λ₀ + U₁ u) > 0,      b̃_h = b_h + U₂ u,
+    log p(v | u) = −F(x | b̃_h) − log Z(b̃_h) − Σ log d_j − D/2 log 2π,
+
+with F and Z of `cgrnn_train.models.wave_units`, Z in units of (2π)^(D/2). The paper's (4) has W act on v itself, and
+precision Λ̃ = Λ + diag(U₁ u) beside it; docs/decisions/0010-waves-are-whitened.md says why ours acts on x. Gibbs is
+collapsed: h | x, then x | h with the slabs integrated out, for a chain that draws the slabs takes about as many sweeps
+as a unit adds variance.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cgrnn_train.likelihood.wave_ais import VERSION, wave_ais
+from cgrnn_train.models.conditional import Annealing, ConditionalRBM
+from cgrnn_train.models.conditional import Conditionals as AnyConditionals
+from cgrnn_train.models.start import FrameStatistics
+from cgrnn_train.models.wave_units import WaveUnits
+
+LEAST_SCALE = 1e-3
+"""Added to d: silence would have any, and the samples themselves have 16 bits."""
+
+
+class WaveConditionals(NamedTuple):
+    """What u_(n−1) says of frame n: c (..., visible), d > 0 (..., visible) and b̃_h (..., hidden)."""
+
+    visible_mean: Tensor
+    visible_scale: Tensor
+    hidden_bias: Tensor
+
+    def whiten(self, frames: Tensor) -> Tensor:
+        """x of ``frames`` v (..., visible)."""
+        return (frames - self.visible_mean) / self.visible_scale
+
+    def colour(self, whitened: Tensor) -> Tensor:
+        """v of ``whitened`` x (..., visible)."""
+        return self.visible_mean + self.visible_scale * whitened
+
+
+class ContinuousFrames(ConditionalRBM):
+    """An RBM over frames of sound.
+
+    Args:
+        visible: samples in a frame.
+        hidden: hidden units.
+        state: size of the recurrent state u.
+        modulates_visible: whether u enters c.
+        modulates_scale: whether u enters d.
+    """
+
+    estimator = VERSION
+
+    def __init__(
+        self, visible: int, hidden: int, state: int, *, modulates_visible: bool = True, modulates_scale: bool = True
+    ) -> None:
+        super().__init__()
+        self.visible_bias = nn.Parameter(torch.zeros(visible))
+        self.scale_bias = nn.Parameter(torch.zeros(visible))  # Λ₀
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.visible_modulation = nn.Linear(state, visible, bias=False) if modulates_visible else None  # U₃
+        self.scale_modulation = nn.Linear(state, visible, bias=False) if modulates_scale else None  # U₁
+        self.hidden_modulation = nn.Linear(state, hidden, bias=False)  # U₂
+
+    @abstractmethod
+    def units(self) -> WaveUnits:
+        """The present parameters, differentiable."""
+
+    @abstractmethod
+    def path(self, temperatures: int) -> list[WaveUnits]:
+        """The units at ``temperatures`` + 1 places from W = 0 to the present ones, Z finite at each; no gradient."""
+
+    def start_from(self, start: FrameStatistics) -> None:
+        """Take the mean of the training frames for c and their standard deviation for d."""
+        assert start.std is not None  # continuous frames have one
+        with torch.no_grad():
+            self.visible_bias.copy_(start.mean)
+            raw = (start.std - LEAST_SCALE).clamp(min=LEAST_SCALE)
+            self.scale_bias.copy_(raw + torch.log(-torch.expm1(-raw)))  # softplus's inverse
+
+    def conditionals(self, state: Tensor) -> WaveConditionals:
+        """See `ConditionalRBM.conditionals`."""
+        rows = state.shape[:-1]
+        mean = self.visible_bias.expand(*rows, -1)
+        if self.visible_modulation is not None:
+            mean = mean + self.visible_modulation(state)
+        raw = self.scale_bias.expand(*rows, -1)
+        if self.scale_modulation is not None:
+            raw = raw + self.scale_modulation(state)
+        return WaveConditionals(mean, F.softplus(raw) + LEAST_SCALE, self.hidden_bias + self.hidden_modulation(state))
+
+    def free_energy(self, frames: Tensor, conditionals: AnyConditionals) -> Tensor:
+        """See `ConditionalRBM.free_energy`: of v, the units' volume included."""
+        given = WaveConditionals(*conditionals)
+        volume = given.visible_scale.log().sum(-1) + 0.5 * frames.shape[-1] * math.log(2 * math.pi)
+        return self.units().free_energy(given.whiten(frames), given.hidden_bias) + volume
+
+    def contrast(self, frames: Tensor, fantasy: Tensor, conditionals: AnyConditionals) -> Tensor:
+        """See `ConditionalRBM.contrast`; ``fantasy`` is whitened, and of its F only Σ softplus(η) has parameters."""
+        units, given = self.units(), WaveConditionals(*conditionals)
+        data = units.free_energy(given.whiten(frames), given.hidden_bias) + given.visible_scale.log().sum(-1)
+        return data - units.free_energy(fantasy, given.hidden_bias)
+
+    @torch.no_grad()
+    def first_chains(self, frames: Tensor, conditionals: AnyConditionals) -> Tensor:
+        """See `ConditionalRBM.first_chains`; a chain is its spikes."""
+        given = WaveConditionals(*conditionals)
+        return self.units().draw_spikes(given.whiten(frames), given.hidden_bias)
+
+    @torch.no_grad()
+    def gibbs(self, chains: Tensor, conditionals: AnyConditionals, sweeps: int) -> tuple[Tensor, Tensor]:
+        """See `ConditionalRBM.gibbs`; a chain is its spikes, and the fantasy is whitened."""
+        units, given = self.units(), WaveConditionals(*conditionals)
+        frame = units.given_spikes(chains).sample
+        for _ in range(sweeps - 1):
+            frame = units.given_spikes(units.draw_spikes(frame, given.hidden_bias)).sample
+        return frame, units.draw_spikes(frame, given.hidden_bias)
+
+    @torch.no_grad()
+    def anneal(self, conditionals: AnyConditionals, *, temperatures: int, chains: int) -> Annealing:
+        """See `ConditionalRBM.anneal`."""
+        given = WaveConditionals(*conditionals)
+        found = wave_ais(self.path(temperatures), given.hidden_bias, chains=chains)
+        log_z = found.partition
+        return Annealing(
+            log_z.value, log_z.standard_error, log_z.effective_sample_size, given.colour(found.mean.to(given[0].dtype))
+        )
+
+    @torch.no_grad()
+    def draw(self, previous: Tensor, conditionals: AnyConditionals, sweeps: int) -> Tensor:
+        """See `ConditionalRBM.draw`: from the silent RBM, x ~ N(0, I)."""
+        given = WaveConditionals(*conditionals)
+        frame, _ = self.gibbs(torch.zeros_like(given.hidden_bias), given, sweeps + 1)
+        return given.colour(frame)
+
+    @torch.no_grad()
+    def reconstruct(self, frames: Tensor, conditionals: AnyConditionals) -> Tensor:
+        """See `ConditionalRBM.reconstruct`: the mean of p(v | hidden), hidden units (slabs too) drawn given v."""
+        units, given = self.units(), WaveConditionals(*conditionals)
+        hidden = units.draw_hidden(*units.look(given.whiten(frames), given.hidden_bias))
+        return given.colour(hidden @ units.weight.T)
+
+    @torch.no_grad()
+    def activations(self, frames: Tensor, conditionals: AnyConditionals) -> Tensor:
+        """See `ConditionalRBM.activations`."""
+        units, given = self.units(), WaveConditionals(*conditionals)
+        return units.mean_hidden(*units.look(given.whiten(frames), given.hidden_bias))
