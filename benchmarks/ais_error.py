@@ -13,11 +13,12 @@ from pathlib import Path
 
 import torch
 
-from cgrnn_train.annealed import Biases
+from cgrnn_train.annealed import Given
 from cgrnn_train.data.sequences import sequences
 from cgrnn_train.frame_scores import chosen_frames
 from cgrnn_train.likelihood.ais import ais
 from cgrnn_train.likelihood.summed import summed_ais
+from cgrnn_train.models.binary import BinaryFrames
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.run import RunError, load, open_data
 
@@ -38,10 +39,12 @@ def main() -> None:
     _, model = load(options.run)
     if not isinstance(model, EnergySystem):
         raise RunError(f"{options.run} has no RBM to anneal; give a run of rnn-rbm, rnn-ssrbm or cgrnn")
+    if not isinstance(model.rbm, BinaryFrames):
+        raise RunError(f"{options.run} is of sound, of which no frame is visited twice; give a run over pitches")
     pieces, head = sequences(open_data(options.run), "test"), model.rbm.head()
     torch.manual_seed(0)
     with torch.no_grad():
-        _, *biases = Biases(model, pieces, 0).of(*chosen_frames(pieces, options.frames, 0))
+        _, biases = Given(model, pieces, 0).of(*chosen_frames(pieces, options.frames, 0))
     truth = summed_ais(head, *biases, temperatures=TRUTH_TEMPERATURES, chains=TRUTH_CHAINS).partition.value
 
     def plain(sweeps: int) -> torch.Tensor:

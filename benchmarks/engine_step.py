@@ -37,10 +37,13 @@ from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.engine import Engine, Evidence
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.packed import PackedFrames, Roll, write_packed
-from cgrnn_train.export import Transition, export
+from cgrnn_train.export import export
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
+from cgrnn_train.models.cssrbm import BinaryCSSRBM
 from cgrnn_train.models.hidden_units import UnitSlabs
+from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.run import save_config, save_weights
+from cgrnn_train.transition import Transition
 
 SWEEPS = 25
 PERIOD = 0.25
@@ -50,7 +53,7 @@ def random_model() -> tuple[CGRNN, Bundle]:
     """A CGRNN of the paper's sizes with random weights, and its bundle."""
     torch.manual_seed(0)
     model = CGRNN(CGRNNConfig()).eval()
-    model.rbm.start_from(torch.full((128,), 0.04))
+    model.rbm.start_from(FrameStatistics(torch.full((128,), 0.04)))
     with tempfile.TemporaryDirectory() as folder:
         run, data = Path(folder, "run"), Path(folder, "data")
         save_config(run, RunConfig("cgrnn", model.config, FitConfig()), "benchmarks/engine_step.py")
@@ -73,9 +76,11 @@ def engine_step(bundle: Bundle) -> Callable[[], None]:
 
 def torch_step(model: CGRNN) -> Callable[[], None]:
     """The same step in eager PyTorch."""
-    transition, unit = Transition(model).eval(), UnitSlabs.of(model.rbm.slabs())
+    rbm = model.rbm
+    assert isinstance(rbm, BinaryCSSRBM)
+    transition, unit = Transition(model).eval(), UnitSlabs.of(rbm.slabs())
     state = model.initial_state[None]
-    visible_bias, hidden_bias = model.rbm.conditionals(state)
+    visible_bias, hidden_bias = rbm.conditionals(state)
     frame = torch.zeros(1, 128)
     held, is_free = torch.zeros(1, 128), torch.ones(1, 128, dtype=torch.bool)  # the evidence: nothing known
 

@@ -27,7 +27,7 @@ from cgrnn_bundle.frames import PITCHES, TOLERANCE, FrameSpec
 from cgrnn_train.data.errors import UnusableFileError
 from cgrnn_train.data.midi import FileEncoder, prepare_midi
 from cgrnn_train.data.packed import Roll, write_packed
-from cgrnn_train.data.source import list_midi, read_midi
+from cgrnn_train.data.source import list_midi, read_file
 
 SPEC = FrameSpec()
 
@@ -49,7 +49,7 @@ def is_readable(source: Path, name: str) -> bool:
     """Say whether both sides can read the file."""
     try:
         FileEncoder(source, SPEC)(name)
-        pretty_midi_frames(read_midi(source, name))
+        pretty_midi_frames(read_file(source, name))
     except (UnusableFileError, OSError, EOFError, ValueError, KeyError, IndexError):
         return False
     return True
@@ -65,7 +65,7 @@ def ours(source: Path, names: list[str]) -> None:
 def theirs(source: Path, names: list[str]) -> None:
     """Read and convert the files with pretty_midi."""
     for name in names:
-        pretty_midi_frames(read_midi(source, name))
+        pretty_midi_frames(read_file(source, name))
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -7,14 +7,12 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cgrnn_bundle.archive import Files, read_files, write_files
 from cgrnn_bundle.errors import BundleError, fault
-from cgrnn_bundle.layout import ARRAYS, CARD, FORMAT_VERSION, MANIFEST, TRANSITION, Sizes
+from cgrnn_bundle.layout import ARRAYS, CARD, FORMAT_VERSION, MANIFEST, OPERATORS, TRANSITION, Sizes
 from cgrnn_bundle.manifest import FileRecord, Manifest, Metric, Probe, Training
 from cgrnn_bundle.onnxfile import check_transition
+from cgrnn_bundle.parameters import check_parameters
 from cgrnn_bundle.tensorfile import Arrays, read_tensors, write_tensors
 
 __all__ = [
@@ -35,11 +33,12 @@ __all__ = [
 class Bundle:
     """A model, wherever it lies.
 
-    transition: an ONNX model, (frame (1, V), spike_slab (1, H), state (1, U)) -> (next_state (1, U), visible_bias
-        (1, V), hidden_bias (1, H)), all float32: the biases are those that next_state implies for the following frame.
-    arrays: float32, by name: the C-ssRBM's `weight` (V, H), `slab_precision` (H,) > 0 and `slab_mean` (H,); the
-        `initial_state` (U,) and its `initial_visible_bias` (V,) and `initial_hidden_bias` (H,); the probe's inputs and
-        outputs, `probe.*` (steps, ·). Loaded arrays are read-only.
+    transition: an ONNX model in float32, (frame (1, V), spike_slab (1, H), state (1, U)) -> next_state (1, U) and what
+        that implies for the following frame: of kind "binary" visible_bias (1, V) and hidden_bias (1, H), of kind
+        "continuous" visible_mean (1, V), visible_scale (1, V) > 0 and hidden_bias (1, H).
+    arrays: float32, by name: the C-ssRBM's `weight` (V, H), `slab_mean` (H,) and, where it is binary, `slab_precision`
+        (H,) > 0; the `initial_state` (U,) and what it implies for the first frame, `initial_*`; the probe's inputs and
+        outputs, `probe.*` (steps, ·). `Manifest.tensors` lists them. Loaded arrays are read-only.
     card: the model card in Markdown, or None.
     """
 
@@ -90,9 +89,9 @@ def _record(data: bytes) -> FileRecord:
 def _decode(files: Files, *, verify: bool) -> Bundle:
     manifest, records = Manifest.from_json(files[MANIFEST])
     _check_records(files, records, verify=verify)
-    check_transition(files[TRANSITION], manifest.tensors)
+    check_transition(files[TRANSITION], manifest.tensors, OPERATORS[manifest.kind])
     arrays = read_tensors(files[ARRAYS], manifest.tensors.arrays, ARRAYS)
-    _check_arrays(arrays)
+    check_parameters(manifest.kind, arrays)
     return Bundle(manifest, files[TRANSITION], arrays, _card(files))
 
 
@@ -108,23 +107,6 @@ def _check_records(files: Files, records: dict[str, FileRecord], *, verify: bool
             raise fault(name, f"{len(files[name])} bytes long", f"{records[name].bytes}, as {where}.bytes says")
         if verify and _record(files[name]) != records[name]:
             raise fault(name, "not the file that was saved", f"the SHA-256 of {where}.sha256")
-
-
-def _check_arrays(arrays: Arrays) -> None:
-    """Refuse numbers that no model has."""
-    for name, values in arrays.items():
-        _check_all(name, values, np.isfinite(values), "finite numbers")
-    # The smallest normal number still has a finite inverse, the slab's variance.
-    precision, frame = arrays["slab_precision"], arrays["probe.frame"]
-    _check_all("slab_precision", precision, precision >= np.finfo(np.float32).tiny, "positive numbers")
-    _check_all("probe.frame", frame, (frame == 0) | (frame == 1), "0 or 1")
-
-
-def _check_all(name: str, values: NDArray[np.float32], is_good: NDArray[np.bool_], expected: str) -> None:
-    if not is_good.all():
-        index = np.unravel_index(int(np.argmin(is_good)), is_good.shape)
-        place = ", ".join(str(int(i)) for i in index)
-        raise fault(f"{ARRAYS}: {name}[{place}]", str(values[index]), expected)
 
 
 def _card(files: Files) -> str | None:

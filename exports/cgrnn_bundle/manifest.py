@@ -18,13 +18,16 @@ from cgrnn_bundle.layout import (
     MAX_BUNDLE_BYTES,
     MAX_PROBE_STEPS,
     MAX_UNITS,
+    MAX_WAVE_UNITS,
     TRANSITION,
+    VERSIONS,
+    Kind,
     Sizes,
     Tensors,
-    binary_tensors,
+    tensors_of,
 )
+from cgrnn_bundle.waves import WaveSpec
 
-Kind = Literal["binary", "continuous"]
 System = Literal["cgrnn"]
 Feed = Literal["deterministic", "stochastic", "full"]
 SpikeSlabFeed = Literal["sampled", "mean"]
@@ -77,37 +80,46 @@ class FileRecord:
 class Manifest:
     """What a bundle says of itself, hashes aside: those belong to its files, and `save` computes them.
 
+    frame: what a frame means, which also says of what kind the model is.
     feed: what drives the recurrent state: the frame ("deterministic", mode D), h∘s ("stochastic", S), or both ("full").
     spike_slab_feed: what the transition's input `spike_slab` takes given the frame heard: a sample of h∘s, or its mean.
-    low, high: the range of pitches seen in training, both included.
+    low, high: the range of pitches seen in training, both included; None where frames are of sound.
     temperature, sweeps: the defaults of a player's sampler.
     """
 
     name: str
-    frame: FrameSpec
+    frame: FrameSpec | WaveSpec
     sizes: Sizes
     feed: Feed
     spike_slab_feed: SpikeSlabFeed
-    low: int
-    high: int
     training: Training
+    low: int | None = None
+    high: int | None = None
     metrics: tuple[Metric, ...] = ()
     probe: Probe = field(default_factory=Probe)
     temperature: float = 1.0
     sweeps: int = 25
-    kind: Kind = "binary"
     system: System = "cgrnn"
+
+    @property
+    def kind(self) -> Kind:
+        """What the model's frames are, as `frame` says."""
+        return "continuous" if isinstance(self.frame, WaveSpec) else "binary"
 
     @property
     def tensors(self) -> Tensors:
         """The names and shapes of the transition's inputs and outputs and of the arrays, as kind and sizes imply."""
-        return binary_tensors(self.sizes, self.probe.steps)
+        return tensors_of(self.kind, self.sizes, self.probe.steps)
 
     def to_json(self, files: Mapping[str, FileRecord]) -> bytes:
         """Return `manifest.json`, the same bytes for the same manifest; BundleError for a value that JSON has not."""
         values = asdict(self)
-        values["format_version"] = FORMAT_VERSION
-        values["frame"]["pitches"] = PITCHES
+        values |= {"format_version": VERSIONS[self.kind], "kind": self.kind}
+        if self.kind == "binary":
+            values["frame"]["pitches"] = PITCHES
+        for name in ("low", "high"):
+            if values[name] is None:
+                del values[name]
         values["tensors"] = _tensors_json(self.tensors)
         values["files"] = {name: asdict(record) for name, record in files.items()}
         try:
@@ -119,19 +131,19 @@ class Manifest:
     def from_json(data: bytes) -> tuple[Manifest, dict[str, FileRecord]]:
         """Return the manifest and the record of each file that it names; BundleError names the field that is wrong."""
         fields = read_object(data, MANIFEST)
-        _check_version(fields)
-        _check_kind(fields)
+        kind = _kind(fields)
+        frame = _pitch_frame(fields.fields("frame")) if kind == "binary" else _wave_frame(fields.fields("frame"))
+        low = fields.integer("low", 0, PITCHES - 1) if kind == "binary" else None
         probe = fields.fields("probe")
         manifest = Manifest(
-            kind="binary",
             system=fields.choice("system", get_args(System)),
             name=fields.text("name", r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z, 0-9, '.', '_', '-'"),
-            frame=_frame(fields.fields("frame")),
-            sizes=_sizes(fields.fields("sizes")),
+            frame=frame,
+            sizes=_sizes(fields.fields("sizes"), frame),
             feed=fields.choice("feed", get_args(Feed)),
             spike_slab_feed=fields.choice("spike_slab_feed", get_args(SpikeSlabFeed)),
-            low=(low := fields.integer("low", 0, PITCHES - 1)),
-            high=fields.integer("high", low, PITCHES - 1),
+            low=low,
+            high=None if low is None else fields.integer("high", low, PITCHES - 1),
             temperature=fields.number("temperature", 0.01, 100.0),
             sweeps=fields.integer("sweeps", 1, 10_000),
             training=_training(fields.fields("training")),
@@ -151,22 +163,22 @@ class Manifest:
         return manifest, files
 
 
-def _check_version(fields: Fields) -> None:
+def _kind(fields: Fields) -> Kind:
+    """Take the version and the kind: a bundle of either kind names the version that brought that kind, no other."""
     version = fields.take("format_version")
     if type(version) is not int or version < 1:
         raise fault(fields.at("format_version"), shown(version), f"an integer from 1 to {FORMAT_VERSION}")
     if version > FORMAT_VERSION:
         update = "update the player with `pip install --upgrade cgrnn-live`"
         raise fault(fields.at("format_version"), shown(version), f"at most {FORMAT_VERSION}", update)
+    kind: Kind = fields.choice("kind", get_args(Kind))
+    if version != VERSIONS[kind]:
+        expected = f"{VERSIONS[kind]}, the version of bundles of kind '{kind}'"
+        raise fault(fields.at("format_version"), shown(version), expected)
+    return kind
 
 
-def _check_kind(fields: Fields) -> None:
-    if fields.choice("kind", get_args(Kind)) == "continuous":
-        update = "update the player with `pip install --upgrade cgrnn-live`"
-        raise fault(fields.at("kind"), "'continuous'", "'binary', the one kind of format version 1", update)
-
-
-def _frame(fields: Fields) -> FrameSpec:
+def _pitch_frame(fields: Fields) -> FrameSpec:
     fields.integer("pitches", PITCHES, PITCHES)
     seconds = fields.number("frame_seconds", 0.001, 60.0)
     rule = fields.choice("rule", get_args(Rule))
@@ -180,10 +192,22 @@ def _frame(fields: Fields) -> FrameSpec:
         raise BundleError(f"{fields.where}: {error}") from None
 
 
-def _sizes(fields: Fields) -> Sizes:
+def _wave_frame(fields: Fields) -> WaveSpec:
+    spec = WaveSpec(
+        sample_rate=fields.integer("sample_rate", 1, 768_000),
+        frame_samples=fields.integer("frame_samples", 1, MAX_WAVE_UNITS),
+        mean=fields.number("mean", -1000.0, 1000.0),
+        std=fields.number("std", 1e-6, 1000.0),
+    )
+    fields.close()
+    return spec
+
+
+def _sizes(fields: Fields, frame: FrameSpec | WaveSpec) -> Sizes:
+    visible, most = (frame.frame_samples, MAX_WAVE_UNITS) if isinstance(frame, WaveSpec) else (PITCHES, MAX_UNITS)
     sizes = Sizes(
-        visible=fields.integer("visible", PITCHES, PITCHES),
-        hidden=fields.integer("hidden", 1, MAX_UNITS),
+        visible=fields.integer("visible", visible, visible),
+        hidden=fields.integer("hidden", 1, most),
         state=fields.integer("state", 1, MAX_UNITS),
     )
     fields.close()

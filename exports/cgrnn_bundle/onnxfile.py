@@ -9,10 +9,10 @@ run for ever. Field numbers are those of onnx.proto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cgrnn_bundle.errors import fault, shown
-from cgrnn_bundle.layout import MAX_ONNX_FIELDS, MAX_VALUE_INFO_BYTES, OPERATORS, TRANSITION, Shapes, Tensors
+from cgrnn_bundle.layout import MAX_ONNX_FIELDS, MAX_VALUE_INFO_BYTES, TRANSITION, Shapes, Tensors
 
 _FLOAT = 1  # TensorProto.DataType
 _MODEL_GRAPH, _GRAPH_INPUT, _GRAPH_OUTPUT = 7, 11, 12
@@ -36,8 +36,8 @@ _FORBIDDEN = {  # values that a field must not have, beyond nothing at all
 Value = int | memoryview
 
 
-def check_transition(data: bytes, tensors: Tensors) -> None:
-    """Raise BundleError unless `data` is an ONNX model, closed in itself, of `OPERATORS`, with these float32 ends."""
+def check_transition(data: bytes, tensors: Tensors, operators: Sequence[str]) -> None:
+    """Raise BundleError unless `data` is an ONNX model, closed in itself, of the operators, with these float32 ends."""
     # A model starts with its ir_version, field 1. "ORTM" marks ONNX Runtime's own format, which is not walked here.
     if data[:1] != b"\x08" or data[4:8] == b"ORTM":
         raise fault(TRANSITION, f"a file that starts with {shown(data[:8])}", "an ONNX model")
@@ -56,7 +56,7 @@ def check_transition(data: bytes, tensors: Tensors) -> None:
             if isinstance(value, int):
                 continue
             if (message, number) == ("node", _NODE_OPERATOR):
-                _check_operator(value)
+                _check_operator(value, operators)
             if number in _MESSAGES[message]:
                 child = _MESSAGES[message][number]
                 stack.append((child, value, is_main and child == "graph"))
@@ -66,11 +66,11 @@ def check_transition(data: bytes, tensors: Tensors) -> None:
         raise fault(f"{TRANSITION}: {shown(name)}", "missing", "an input or output of that name")
 
 
-def _check_operator(name: memoryview) -> None:
+def _check_operator(name: memoryview, operators: Sequence[str]) -> None:
     """Refuse what no recurrent step needs: loops without end, random numbers, files."""
     operator = bytes(name).decode("utf-8", "replace")
-    if operator not in OPERATORS:
-        raise fault(TRANSITION, f"a model with the operator {shown(operator)}", f"only {', '.join(OPERATORS)}")
+    if operator not in operators:
+        raise fault(TRANSITION, f"a model with the operator {shown(operator)}", f"only {', '.join(operators)}")
 
 
 def _check_value_info(what: str, message: memoryview, missing: Shapes) -> None:

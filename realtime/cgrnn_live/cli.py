@@ -19,6 +19,7 @@ from cgrnn_bundle.errors import BundleError
 from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seconds, Seed, Temperature
 from cgrnn_live.errors import UsageError
 from cgrnn_live.options import FrameLength, OptionError, check_range, number, parse_frame, whole_number
+from cgrnn_live.wave_command import audio
 
 if TYPE_CHECKING:
     from cgrnn_live.loading import Sampling
@@ -215,6 +216,9 @@ def doctor(api: Api = "auto", as_json: Json = False) -> None:
                 print(f"     fix: {finding.fix}")
     if not all(finding.is_good for finding in findings):
         raise typer.Exit(USAGE)
+
+
+app.command()(audio)
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ Seed = Annotated[
     typer.Option(
         parser=whole_number("--seed", 0, 2**63 - 1),
         metavar="N",
-        help="The same seed plays the same notes. A new one each time if not given.",
+        help="The same seed plays the same. A new one each time if not given.",
     ),
 ]
 Seconds = Annotated[

@@ -17,7 +17,8 @@ from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.recording import MODEL
 from cgrnn_live.render import improvise, write_notes
-from cgrnn_live.speaker import SoundError, Speaker
+from cgrnn_live.sound_card import SoundError
+from cgrnn_live.speaker import Speaker
 from cgrnn_live.status import Status, tell
 from cgrnn_live.synth import synthesise, write_wav
 

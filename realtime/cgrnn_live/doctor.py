@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from cgrnn_bundle.bundle import load
 from cgrnn_bundle.errors import BundleError
-from cgrnn_bundle.shipped import shipped_bundles
-from cgrnn_live.listener import no_notes
-from cgrnn_live.loading import Sampling, open_engine
+from cgrnn_bundle.shipped import find_bundle, shipped_bundles
+from cgrnn_bundle.waves import WaveSpec
+from cgrnn_live.engine import Engine, Evidence
 from cgrnn_live.portnames import PortError
 from cgrnn_live.ports import choose_api, has_virtual_ports, list_inputs, list_outputs
-from cgrnn_live.speaker import SoundError, default_device
+from cgrnn_live.sound_card import SoundError, default_device, list_devices
+from cgrnn_live.wave_engine import WaveEngine
 
 STEPS = 100
 """Of the engine, timed."""
@@ -56,7 +59,10 @@ def _midi(wanted: str) -> list[Finding]:
 
 def _sound() -> Finding:
     try:
-        return Finding("Sound device", True, str(default_device()["name"]))
+        default = default_device().name
+        others = [device.name for device in list_devices() if device.name != default]
+        also = f"; also there, for `audio --device`: {', '.join(others)}" if others else ""
+        return Finding("Sound device", True, default + also)
     except SoundError as error:
         return Finding("Sound device", False, str(error), "MIDI needs none; `cgrnn-live demo` writes files without one")
 
@@ -71,20 +77,29 @@ def _models() -> list[Finding]:
 def _model(name: str) -> Finding:
     what = f"Model {name}"
     try:
-        engine, evidence = open_engine(Sampling(seed=0, model=name))
+        frame_seconds, step, fix = _open(name)
     except BundleError as error:
         return Finding(what, False, str(error), "reinstall it, and update onnxruntime")
-    frame, milliseconds = no_notes(), np.empty(STEPS)
-    for step in range(STEPS):
+    milliseconds = np.empty(STEPS)
+    for index in range(STEPS):
         began = time.perf_counter()
-        engine.advance(frame)
-        frame = engine.sample(evidence)
-        milliseconds[step] = 1e3 * (time.perf_counter() - began)
+        step()
+        milliseconds[index] = 1e3 * (time.perf_counter() - began)
     median, p99 = np.percentile(milliseconds, [50, 99])
-    frame_ms = 1e3 * engine.frame_spec.frame_seconds
-    found = f"its probe agrees; a step takes {median:.2f} ms (p99 {p99:.2f}) of a frame's {frame_ms:g}"
-    is_quick = bool(p99 * HEADROOM < frame_ms)
-    return Finding(what, is_quick, found, "" if is_quick else "give fewer sweeps (--gibbs) or a longer --frame")
+    found = f"its probe agrees; a step takes {median:.2f} ms (p99 {p99:.2f}) of a frame's {1e3 * frame_seconds:.4g}"
+    is_quick = bool(p99 * HEADROOM < 1e3 * frame_seconds)
+    return Finding(what, is_quick, found, "" if is_quick else fix)
+
+
+def _open(name: str) -> tuple[float, Callable[[], None], str]:
+    """Return a model's frame in seconds, its step (one frame drawn and heard), and what to do where that is slow."""
+    bundle = load(find_bundle(name))
+    if isinstance(bundle.manifest.frame, WaveSpec):
+        wave = WaveEngine(bundle, seed=0)
+        return wave.spec.frame_seconds, lambda: wave.advance(wave.sample()), "give fewer sweeps (--gibbs)"
+    engine, evidence = Engine(bundle, seed=0), Evidence.build()
+    fix = "give fewer sweeps (--gibbs) or a longer --frame"
+    return engine.frame_spec.frame_seconds, lambda: engine.advance(engine.sample(evidence)), fix
 
 
 def _midi_fix() -> str:

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrnn_bundle.bundle import Bundle
+from cgrnn_bundle.errors import BundleError
 from cgrnn_bundle.frames import PITCHES, FrameSpec
 from cgrnn_live.sampler import FREE, OFF, ON, Clamp, Sampler
-from cgrnn_live.transition import Transition, Vector
+from cgrnn_live.transition import Transition
 
 Frame = NDArray[np.bool_]
 
@@ -76,14 +77,18 @@ class Engine:
         """Make an engine in state u_0; ``temperature`` and ``sweeps`` default to the bundle's.
 
         Raises:
-            BundleError: the transition does not run here as it did when the bundle was written.
+            BundleError: the bundle is of sound, or its transition does not run here as it did when it was written.
         """
         manifest, arrays = bundle.manifest, bundle.arrays
+        if not isinstance(manifest.frame, FrameSpec):
+            raise BundleError(f"{manifest.name} is a model of sound; play it with `cgrnn-live audio`")
         self.frame_spec: FrameSpec = manifest.frame
         self.temperature = manifest.temperature if temperature is None else temperature
         self.sweeps = manifest.sweeps if sweeps is None else sweeps
         self._feeds_mean = manifest.spike_slab_feed == "mean"
         self._transition = Transition(bundle)
+        self._visible_bias = self._transition.implied["visible_bias"]
+        self._hidden_bias = self._transition.implied["hidden_bias"]
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._sampler = Sampler(arrays["weight"], arrays["slab_precision"], arrays["slab_mean"], self._random)
         self._last: Frame = np.zeros(PITCHES, np.bool_)
@@ -113,8 +118,8 @@ class Engine:
     def _draw(self, evidence: Evidence, sweeps: int | None) -> Frame:
         return self._sampler.sample_frame(
             self._last,
-            self._transition.visible_bias,
-            self._transition.hidden_bias,
+            self._visible_bias,
+            self._hidden_bias,
             evidence.clamp,
             sweeps=self.sweeps if sweeps is None else sweeps,
             temperature=self.temperature,
@@ -124,7 +129,7 @@ class Engine:
         """Close the interval: draw h∘s given the frame that was ``heard``, (128,) booleans, and advance u."""
         transition, sampler = self._transition, self._sampler
         draw = sampler.mean_spike_slab if self._feeds_mean else sampler.sample_spike_slab
-        np.copyto(transition.spike_slab, draw(heard, transition.hidden_bias))
+        np.copyto(transition.spike_slab, draw(heard, self._hidden_bias))
         np.copyto(transition.frame, heard)
         transition.advance()
         self._last = heard.copy()
@@ -133,9 +138,7 @@ class Engine:
     def snapshot(self) -> dict[str, Any]:
         """Everything that the next frames depend on, as arrays and plain values."""
         return {
-            "state": self._transition.state.copy(),
-            "visible_bias": self._transition.visible_bias.copy(),
-            "hidden_bias": self._transition.hidden_bias.copy(),
+            **self._transition.snapshot(),
             "last": self._last.copy(),
             "random": self._random.bit_generator.state,
             "temperature": self.temperature,
@@ -145,13 +148,7 @@ class Engine:
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go back to a `snapshot` of an engine with the same bundle."""
-        vectors: tuple[tuple[str, Vector], ...] = (
-            ("state", self._transition.state),
-            ("visible_bias", self._transition.visible_bias),
-            ("hidden_bias", self._transition.hidden_bias),
-        )
-        for name, vector in vectors:
-            np.copyto(vector, snapshot[name])
+        self._transition.restore(snapshot)
         self._last = snapshot["last"].copy()
         self._random.bit_generator.state = snapshot["random"]
         self.temperature, self.sweeps = snapshot["temperature"], snapshot["sweeps"]

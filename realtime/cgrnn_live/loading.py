@@ -10,9 +10,13 @@ from cgrnn_bundle.shipped import find_bundle, shipped_bundles
 
 if TYPE_CHECKING:
     from cgrnn_live.engine import Engine, Evidence
+    from cgrnn_live.wave_engine import WaveEngine
 
 DEFAULT_MODEL = "pop"
 """What plays when no model is asked for."""
+
+DEFAULT_SOUND_MODEL = "pluck"
+"""What sounds when no model is asked for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,20 @@ def open_engine(sampling: Sampling) -> tuple[Engine, Evidence]:
     return engine, Evidence.build(sampling.low, sampling.high, sampling.scale)
 
 
+def open_wave_engine(
+    model: str | None, *, seed: int, temperature: float | None = None, gibbs: int | None = None
+) -> WaveEngine:
+    """Return the engine of a model of sound, its probe checked; BundleError if it cannot be had.
+
+    ``model`` and None are as in `Sampling`, but for `DEFAULT_SOUND_MODEL`.
+    """
+    path = find_bundle(default_sound_model() if model is None else model)
+    from cgrnn_bundle.bundle import load
+    from cgrnn_live.wave_engine import WaveEngine
+
+    return WaveEngine(load(path), seed=seed, temperature=temperature, sweeps=gibbs)
+
+
 def default_model() -> str:
     """Return the name of the model that plays when none is asked for; BundleError if none is shipped."""
     if DEFAULT_MODEL not in shipped_bundles():
@@ -51,6 +69,13 @@ def default_model() -> str:
             f"the model {DEFAULT_MODEL!r} did not come with this installation: reinstall it, or give --model PATH"
         )
     return DEFAULT_MODEL
+
+
+def default_sound_model() -> str:
+    """Return the name of the model that sounds when none is asked for; BundleError if none is shipped."""
+    if DEFAULT_SOUND_MODEL not in shipped_bundles():
+        raise BundleError("no model of sound came with this installation: give --model PATH, a bundle of your own")
+    return DEFAULT_SOUND_MODEL
 
 
 def describe_models() -> list[dict[str, Any]]:
@@ -64,6 +89,7 @@ def describe_models() -> list[dict[str, Any]]:
             {
                 "name": name,
                 "path": str(path),
+                "kind": manifest.kind,
                 "frame_seconds": manifest.frame.frame_seconds,
                 "hidden": manifest.sizes.hidden,
                 "state": manifest.sizes.state,

@@ -20,7 +20,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float32]
+from cgrnn_live.noise import Vector, draw_logistic, draw_normal
+
 Clamp = NDArray[np.int8]
 
 FREE, OFF, ON = -1, 0, 1
@@ -85,12 +86,12 @@ class Sampler:
         """
         hidden = len(self._drive)
         # η > Tℓ  ⇔  y² > 2(Tℓ − b̃_h + ½m²)
-        spike_threshold = self._logistic(sweeps, hidden)
+        spike_threshold = draw_logistic(self.random, sweeps, hidden)
         spike_threshold *= np.float32(2 * temperature)
         spike_threshold -= 2 * (hidden_bias - self._half_square)
-        slab_noise = self._normal(sweeps, hidden)
+        slab_noise = draw_normal(self.random, sweeps, hidden)
         slab_noise *= np.float32(temperature**0.5)
-        pitch_threshold = self._logistic(sweeps, self.visible)
+        pitch_threshold = draw_logistic(self.random, sweeps, self.visible)
         pitch_threshold *= np.float32(temperature)
         pitch_threshold -= visible_bias
         pitch_threshold[:, clamp == ON] = -np.inf
@@ -116,8 +117,8 @@ class Sampler:
     def sample_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
         """Draw h∘s given v = ``frame`` (visible,) and b̃_h (hidden,) at temperature 1, for the recurrence; (hidden,)."""
         drive, logits = self._spike_logits(frame, hidden_bias)
-        spikes = logits > self._logistic(1, len(drive))[0]
-        drive += self._normal(1, len(drive))[0]
+        spikes = logits > draw_logistic(self.random, 1, len(drive))[0]
+        drive += draw_normal(self.random, 1, len(drive))[0]
         return drive * spikes * self._inverse_root
 
     def mean_spike_slab(self, frame: NDArray[np.bool_], hidden_bias: Vector) -> Vector:
@@ -132,32 +133,3 @@ class Sampler:
         square *= 0.5
         square += hidden_bias - self._half_square
         return drive, square
-
-    def _logistic(self, rows: int, columns: int) -> Vector:
-        """Standard logistic noise, (rows, columns): log(p / (1 − p)) for uniform p, kept away from 0."""
-        uniform = self.random.random((rows, columns), np.float32)
-        np.maximum(uniform, np.float32(1e-7), out=uniform)  # a multiple of 2⁻²⁴ below 1: only 0 needs care
-        complement: Vector = np.float32(1) - uniform
-        np.log(uniform, out=uniform)
-        np.log(complement, out=complement)
-        uniform -= complement
-        return uniform
-
-    def _normal(self, rows: int, columns: int) -> Vector:
-        """Standard normal noise, (rows, columns), by Box and Muller's transform: half the time of numpy's ziggurat.
-
-        Its uniforms are multiples of 2⁻²⁴, so it ends at 5.8 standard deviations.
-        """
-        half = (rows * columns + 1) // 2
-        radius = self.random.random(half, np.float32)
-        np.subtract(np.float32(1), radius, out=radius)  # from [0, 1) to (0, 1]
-        np.log(radius, out=radius)
-        radius *= -2
-        np.sqrt(radius, out=radius)
-        angle = self.random.random(half, np.float32)
-        angle *= np.float32(2 * np.pi)
-        noise = np.empty((2, half), np.float32)
-        np.cos(angle, out=noise[0])
-        np.sin(angle, out=noise[1])
-        noise *= radius
-        return noise.reshape(-1)[: rows * columns].reshape(rows, columns)

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import time
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrnn_live.errors import UsageError
 from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Message
 from cgrnn_live.quiet import quiet_stderr
+from cgrnn_live.sound_card import LATENCY_SECONDS, SoundError, default_device, load_portaudio
 from cgrnn_live.synth import RELEASE, Synth
-
-LATENCY_SECONDS = 0.1
-"""Asked of the device: enough for a Python callback on a busy machine."""
-
-
-class SoundError(UsageError):
-    """No sound device, or one that cannot be opened."""
 
 
 class Speaker:
@@ -28,11 +20,11 @@ class Speaker:
     def __init__(self) -> None:
         """Open the default device at its own sample rate; SoundError if there is none."""
         device = default_device()
-        self.name = str(device["name"])
+        self.name = device.name
         self._messages: SimpleQueue[Message] = SimpleQueue()
-        self._synth = Synth(float(device["default_samplerate"]))
+        self._synth = Synth(device.rate)
         self._synth.render(1)  # the first call is slow
-        sounddevice = _sounddevice()
+        sounddevice = load_portaudio()
         try:
             with quiet_stderr():
                 self._stream = sounddevice.OutputStream(
@@ -68,28 +60,3 @@ class Speaker:
             elif status & 0xF0 in (NOTE_ON, NOTE_OFF):
                 self._synth.note_off(number)
         out[:] = self._synth.render(count)
-
-
-def default_device() -> dict[str, Any]:
-    """Return what PortAudio says of the default output; SoundError if there is none."""
-    sounddevice = _sounddevice()
-    try:
-        device = sounddevice.query_devices(kind="output")
-    except (sounddevice.PortAudioError, ValueError) as error:
-        raise SoundError(
-            "There is no sound device to play on; connect one or choose it as the system's default."
-        ) from error
-    if not isinstance(device, dict):
-        raise SoundError("There is no sound device to play on; connect one or choose it as the system's default.")
-    return device
-
-
-def _sounddevice() -> Any:
-    try:
-        with quiet_stderr():
-            import sounddevice  # starts PortAudio, which asks every sound system
-    except OSError as error:
-        raise SoundError(
-            "The PortAudio library is missing; install it (on Debian and Ubuntu: libportaudio2)."
-        ) from error
-    return sounddevice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,18 @@ def tell(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-class Status:
-    """The live line: whose turn, frames, notes, lateness and what was done about it. Only a terminal shows it."""
+class LiveLine:
+    """A line that keeps changing while something plays. Only a terminal shows it."""
 
-    def __init__(self, player: Player, mode: str) -> None:
-        """Show ``player`` in ``mode``."""
-        self._player = player
-        self._mode = mode
+    def __init__(self, line: Callable[[], str], *, is_shown: bool = True) -> None:
+        """Show what ``line`` returns, if ``is_shown``."""
+        self._line = line
+        self._is_shown = is_shown
         self._live: Live | None = None
 
-    def __enter__(self) -> Status:
+    def __enter__(self) -> LiveLine:
         """Begin to show it."""
-        if sys.stderr.isatty():
+        if self._is_shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
 
@@ -49,7 +50,17 @@ class Status:
         if self._live is not None:
             from rich.text import Text
 
-            self._live.update(Text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+            self._live.update(Text(self._line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+class Status(LiveLine):
+    """The line of a player: whose turn, frames, notes, lateness and what was done about it."""
+
+    def __init__(self, player: Player, mode: str) -> None:
+        """Show ``player`` in ``mode``."""
+        super().__init__(self.line)
+        self._player = player
+        self._mode = mode
 
     def line(self) -> str:
         """Return the line as text."""

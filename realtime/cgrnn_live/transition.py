@@ -1,10 +1,12 @@
-"""The recurrent transition on ONNX Runtime: (v_n, h_n∘s_n, u_(n−1)) → u_n and the biases that u_n implies.
+"""The recurrent transition on ONNX Runtime: (v_n, h_n∘s_n, u_(n−1)) → u_n and what u_n implies for frame n + 1.
 
 One intra-op thread without spinning (a spinning pool slows its neighbours), a warm-up run, and arrays that are bound
 once and reused, so that a call allocates nothing and the caller writes straight into the graph's inputs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import onnxruntime as ort
@@ -24,8 +26,9 @@ class Transition:
         frame: v_n, (visible,): write before `advance`.
         spike_slab: h_n∘s_n, (hidden,): write before `advance`.
         state: u, (state,): u_(n−1) before `advance`, u_n after it.
-        visible_bias: b̃_v for the next frame, (visible,).
-        hidden_bias: b̃_h for the next frame, (hidden,).
+        implied: what u implies for the next frame, by the names that the bundle's kind gives it: "hidden_bias", b̃_h
+            (hidden,), and "visible_bias", b̃_v (visible,), or "visible_mean" and "visible_scale", each (visible,).
+            The arrays stay the same ones.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -41,33 +44,41 @@ class Transition:
         self.spike_slab = self._bind_input("spike_slab", sizes.hidden)
         self.state = self._bind_input("state", sizes.state)
         self._next_state = self._bind_output("next_state", sizes.state)
-        self.visible_bias = self._bind_output("visible_bias", sizes.visible)
-        self.hidden_bias = self._bind_output("hidden_bias", sizes.hidden)
-        self._initial = (
-            bundle.arrays["initial_state"],
-            bundle.arrays["initial_visible_bias"],
-            bundle.arrays["initial_hidden_bias"],
-        )
+        shapes = bundle.manifest.tensors.outputs
+        self.implied = {name: self._bind_output(name, shapes[name][1]) for name in shapes if name != "next_state"}
+        self._initial_state = bundle.arrays["initial_state"]
+        self._initial = {name: bundle.arrays[f"initial_{name}"] for name in self.implied}
         check_probe(bundle, self._run_probe)
         self.reset()
 
     def reset(self) -> None:
         """Go to u_0."""
-        self.state[:], self.visible_bias[:], self.hidden_bias[:] = self._initial
+        np.copyto(self.state, self._initial_state)
+        for name, values in self._initial.items():
+            np.copyto(self.implied[name], values)
 
     def advance(self) -> None:
-        """Replace u_(n−1) by u_n and the biases by those for frame n + 1."""
+        """Replace u_(n−1) by u_n, and what it implied by what is implied for frame n + 1."""
         self._session.run_with_iobinding(self._binding)
         np.copyto(self.state, self._next_state)
 
-    def _run_probe(self, frame: Vector, spike_slab: Vector, state: Vector) -> tuple[Vector, Vector, Vector]:
+    def snapshot(self) -> dict[str, Vector]:
+        """A copy of u and of what it implies, by name."""
+        return {"state": self.state.copy(), **{name: values.copy() for name, values in self.implied.items()}}
+
+    def restore(self, snapshot: Mapping[str, Vector]) -> None:
+        """Go back to what `snapshot` gave of the same bundle's transition; other names in it are passed over."""
+        for name, values in {"state": self.state, **self.implied}.items():
+            np.copyto(values, snapshot[name])
+
+    def _run_probe(self, frame: Vector, spike_slab: Vector, state: Vector) -> tuple[Vector, ...]:
         """One step on rows (1, ·), as the probe gives and expects them."""
         self.frame[:], self.spike_slab[:], self.state[:] = frame[0], spike_slab[0], state[0]
         try:
             self.advance()
         except Exception as error:  # as in `_open`
             raise _refusal("run", error) from error
-        return self.state[np.newaxis].copy(), self.visible_bias[np.newaxis].copy(), self.hidden_bias[np.newaxis].copy()
+        return tuple(values[np.newaxis].copy() for values in (self.state, *self.implied.values()))
 
     def _bind_input(self, name: str, size: int) -> Vector:
         array = np.zeros((1, size), np.float32)

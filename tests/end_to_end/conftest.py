@@ -1,7 +1,6 @@
 """The command as a person runs it: in its own process, on a JACK server of the tests', with a tiny real bundle."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -10,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from cgrnn_bundle.bundle import Bundle, Manifest, Probe, Sizes, Training, save
 from cgrnn_bundle.frames import FrameSpec
-from cgrnn_bundle.layout import Shapes, binary_tensors
-from cgrnn_bundle.probe import Row, record_probe
+from cgrnn_bundle.layout import tensors_of
+from cgrnn_bundle.probe import record_probe
 from cgrnn_live.ports import rtmidi
+from jack import jack_server
+from small_bundles import open_transition, value_infos
 
 MAIN = "from cgrnn_live.cli import main; main()"
 SIZES = Sizes(hidden=8, state=6)
@@ -31,16 +31,13 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def _transition() -> bytes:
     """Return u' = tanh([v, h∘s, u] A), b_v = u' B - 3.4, b_h = u' C: a few notes a frame, changing."""
     rng = np.random.default_rng(1)
-    tensors = binary_tensors(SIZES, probe_steps=3)
+    tensors = tensors_of("binary", SIZES, probe_steps=3)
     weights = {
         "A": 0.4 * rng.standard_normal((SIZES.visible + SIZES.hidden + SIZES.state, SIZES.state)),
         "B": 0.5 * rng.standard_normal((SIZES.state, SIZES.visible)),
         "C": rng.standard_normal((SIZES.state, SIZES.hidden)),
         "d": np.full((1, SIZES.visible), -3.4),
     }
-
-    def infos(shapes: Shapes):
-        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
 
     graph = helper.make_graph(
         [
@@ -52,8 +49,8 @@ def _transition() -> bytes:
             helper.make_node("MatMul", ["next_state", "C"], ["hidden_bias"]),
         ],
         "step",
-        infos(tensors.inputs),
-        infos(tensors.outputs),
+        value_infos(tensors.inputs),
+        value_infos(tensors.outputs),
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
     )
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
@@ -63,13 +60,6 @@ def _transition() -> bytes:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with a real transition and random weights, on disk."""
     transition = _transition()
-    session = onnxruntime.InferenceSession(transition, providers=["CPUExecutionProvider"])
-
-    def run(frame: Row, spike_slab: Row, state: Row) -> tuple[Row, Row, Row]:
-        inputs = {"frame": frame, "spike_slab": spike_slab, "state": state}
-        next_state, visible_bias, hidden_bias = session.run(["next_state", "visible_bias", "hidden_bias"], inputs)
-        return np.asarray(next_state), np.asarray(visible_bias), np.asarray(hidden_bias)
-
     rng = np.random.default_rng(2)
     manifest = Manifest(
         name="tiny",
@@ -90,7 +80,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "initial_visible_bias": np.full(SIZES.visible, -3.4, np.float32),
         "initial_hidden_bias": np.zeros(SIZES.hidden, np.float32),
     }
-    arrays |= record_probe(run, arrays["initial_state"], SIZES, manifest.probe)
+    arrays |= record_probe(open_transition(transition), arrays["initial_state"], "binary", SIZES, manifest.probe)
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     save(Bundle(manifest, transition, arrays), path)
     return path
@@ -111,22 +101,8 @@ def command(tmp_path: Path) -> Command:
 @pytest.fixture(scope="session")
 def jack() -> Iterator[str]:
     """The name of a JACK server of our own with a dummy driver, for JACK_DEFAULT_SERVER."""
-    if shutil.which("jackd") is None:
-        pytest.skip("jackd is not installed")
-    name = f"cgrnn-live-tests-{os.getpid()}"
-    line = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
-    server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        variables = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
-        deadline = time.monotonic() + 10
-        while subprocess.run(["jack_lsp"], env=variables, capture_output=True).returncode:
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.skip("jackd does not start here")
-            time.sleep(0.1)
-        yield name
-    finally:
-        server.terminate()
-        server.wait(10)
+    with jack_server("") as server:
+        yield server.name
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cgrnn_bundle.bundle import load
-from cgrnn_bundle.frames import frames_to_notes
+from cgrnn_bundle.frames import FrameSpec, frames_to_notes
 from cgrnn_live.engine import Engine, Evidence
 from cgrnn_live.render import improvise, write_notes
 
@@ -28,9 +28,11 @@ np.save(frames, improvise(engine, Evidence.build(), 25))
 
 def test_a_performance_goes_on_in_another_process(bundle: Path, tmp_path: Path) -> None:
     model = load(bundle)
+    spec = model.manifest.frame
+    assert isinstance(spec, FrameSpec)
 
     def write(name: str, frames: np.ndarray) -> bytes:
-        write_notes(tmp_path / name, {"Model": frames_to_notes(frames, model.manifest.frame)})
+        write_notes(tmp_path / name, {"Model": frames_to_notes(frames, spec)})
         return (tmp_path / name).read_bytes()
 
     whole = write("whole.mid", improvise(Engine(model, seed=5, temperature=1.5, sweeps=7), Evidence.build(), 40))

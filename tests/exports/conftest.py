@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from cgrnn_bundle.bundle import Bundle, BundleError, Manifest, Metric, Probe, Sizes, Training, load, save
 from cgrnn_bundle.frames import FrameSpec
-from cgrnn_bundle.layout import MANIFEST, Shapes, Tensors, binary_tensors
-from cgrnn_bundle.probe import Row, Transition, record_probe
+from cgrnn_bundle.layout import MANIFEST, Tensors, tensors_of
+from cgrnn_bundle.probe import Transition, record_probe
+from small_bundles import open_transition, sound_bundle, value_infos
 
 SIZES = Sizes(hidden=3, state=4)
 
@@ -34,9 +34,6 @@ def make_transition(tensors: Tensors) -> bytes:
         "C": (units["state"], units["hidden_bias"]),
     }
 
-    def infos(shapes: Shapes):
-        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
-
     graph = helper.make_graph(
         [
             helper.make_node("Concat", ["frame", "spike_slab", "state"], ["x"], axis=1),
@@ -46,28 +43,16 @@ def make_transition(tensors: Tensors) -> bytes:
             helper.make_node("MatMul", ["next_state", "C"], ["hidden_bias"]),
         ],
         "step",
-        infos(tensors.inputs),
-        infos(tensors.outputs),
+        value_infos(tensors.inputs),
+        value_infos(tensors.outputs),
         [numpy_helper.from_array(rng.standard_normal(s).astype(np.float32), name) for name, s in weights.items()],
     )
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
 
 
-def open_transition(model: bytes) -> Transition:
-    """Return the model as a function of (frame, spike_slab, state)."""
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-
-    def run(frame: Row, spike_slab: Row, state: Row) -> tuple[Row, Row, Row]:
-        inputs = {"frame": frame, "spike_slab": spike_slab, "state": state}
-        next_state, visible_bias, hidden_bias = session.run(["next_state", "visible_bias", "hidden_bias"], inputs)
-        return np.asarray(next_state), np.asarray(visible_bias), np.asarray(hidden_bias)
-
-    return run
-
-
 @pytest.fixture(scope="session")
 def transition() -> bytes:
-    return make_transition(binary_tensors(SIZES, probe_steps=3))
+    return make_transition(tensors_of("binary", SIZES, probe_steps=3))
 
 
 @pytest.fixture(scope="session")
@@ -100,8 +85,21 @@ def bundle(transition: bytes, run: Transition) -> Bundle:
         "initial_visible_bias": np.full(SIZES.visible, -2, np.float32),
         "initial_hidden_bias": np.zeros(SIZES.hidden, np.float32),
     }
-    arrays |= record_probe(run, arrays["initial_state"], SIZES, manifest.probe)
+    arrays |= record_probe(run, arrays["initial_state"], "binary", SIZES, manifest.probe)
     return Bundle(manifest, transition, arrays, "# Tiny\n\nThree chords, découpés.\n")
+
+
+@pytest.fixture(scope="session")
+def sound() -> Bundle:
+    """A small bundle of kind "continuous"."""
+    return sound_bundle()
+
+
+@pytest.fixture
+def sound_folder(sound: Bundle, tmp_path: Path) -> Path:
+    path = tmp_path / "tiny-sound"
+    save(sound, path)
+    return path
 
 
 @pytest.fixture

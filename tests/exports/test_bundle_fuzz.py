@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cgrnn_bundle.bundle import Bundle, BundleError, load, save
-from cgrnn_bundle.layout import ARRAYS, CARD, MANIFEST, TRANSITION
+from cgrnn_bundle.layout import ARRAYS, CARD, MANIFEST, OPERATORS, TRANSITION
 from cgrnn_bundle.manifest import Manifest
 from cgrnn_bundle.onnxfile import check_transition
 from cgrnn_bundle.tensorfile import read_tensors
@@ -111,7 +111,7 @@ def test_damaged_arrays_behind_a_right_hash(saved: Path, bundle: Bundle, flips: 
 @given(FLIPS, CUTS)
 def test_a_damaged_transition_behind_a_right_hash(bundle: Bundle, flips: list[tuple[float, int]], cut: float):
     data = damage(bundle.transition, flips, cut)
-    only_bundle_errors(lambda: check_transition(data, bundle.manifest.tensors))
+    only_bundle_errors(lambda: check_transition(data, bundle.manifest.tensors, OPERATORS["binary"]))
 
 
 @fuzz
@@ -119,7 +119,7 @@ def test_a_damaged_transition_behind_a_right_hash(bundle: Bundle, flips: list[tu
 def test_any_bytes_for_each_file(bundle: Bundle, data: bytes):
     tensors = bundle.manifest.tensors
     length = (len(data) // 8 * 8).to_bytes(8, "little")
-    only_bundle_errors(lambda: check_transition(b"\x08" + data, tensors))
+    only_bundle_errors(lambda: check_transition(b"\x08" + data, tensors, OPERATORS["binary"]))
     only_bundle_errors(lambda: read_tensors(length + b"{" + data, tensors.arrays, ARRAYS))
     only_bundle_errors(lambda: Manifest.from_json(data))
 

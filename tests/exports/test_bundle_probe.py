@@ -10,10 +10,10 @@ from cgrnn_bundle.probe import Row, Transition, check_probe, record_probe
 def spoil(run: Transition, output: int, change) -> Transition:
     """Return the runtime with one of its outputs changed."""
 
-    def spoilt(frame: Row, spike_slab: Row, state: Row) -> tuple[Row, Row, Row]:
+    def spoilt(frame: Row, spike_slab: Row, state: Row) -> tuple[Row, ...]:
         rows = list(run(frame, spike_slab, state))
         rows[output] = change(rows[output])
-        return rows[0], rows[1], rows[2]
+        return tuple(rows)
 
     return spoilt
 
@@ -24,7 +24,7 @@ def test_the_runtime_meets_its_own_probe(bundle: Bundle, run: Transition):
 
 def test_the_probe_is_that_of_its_seed(bundle: Bundle, run: Transition):
     manifest = bundle.manifest
-    again = record_probe(run, bundle.arrays["initial_state"], manifest.sizes, manifest.probe)
+    again = record_probe(run, bundle.arrays["initial_state"], "binary", manifest.sizes, manifest.probe)
     for name, values in again.items():
         np.testing.assert_array_equal(values, bundle.arrays[name])
 

@@ -18,12 +18,13 @@ REMOVED = ...  # for `edit`
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("format_version", 2, "format_version is 2, expected at most 1: update the player"),
+        ("format_version", 3, "format_version is 3, expected at most 2: update the player"),
+        ("format_version", 2, "format_version is 2, expected 1, the version of bundles of kind 'binary'"),
         ("format_version", 0, "format_version is 0, expected an integer from 1"),
         ("format_version", True, "format_version is True"),
         ("format_version", "1", "format_version is '1'"),
         ("format_version", REMOVED, "format_version is missing"),
-        ("kind", "continuous", "kind is 'continuous', expected 'binary'.*update the player"),
+        ("kind", "continuous", "format_version is 1, expected 2, the version of bundles of kind 'continuous'"),
         ("kind", "quantum", "kind is 'quantum', expected one of binary, continuous"),
         ("system", "rnn-rbm", "system is 'rnn-rbm', expected one of cgrnn"),
         ("name", "../evil", "name is '../evil'"),

@@ -52,6 +52,15 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         ("render", "PROMPT.mid"),
         ("render a.mid b.mid --seconds nan", "--seconds is nan"),
         ("demo --seconds -5", "--seconds is -5"),
+        ("audio --duration 0", "--duration is 0"),
+        ("audio --duration nan", "--duration is nan"),
+        ("audio --rate 999", "--rate is 999"),
+        ("audio --rate 48000.5", "--rate is 48000.5"),
+        ("audio --temperature 0", "--temperature is 0"),
+        ("audio --gibbs none", "--gibbs is none"),
+        ("audio --model no-such-model", "no-such-model"),
+        ("audio --model pop", "pop is a model of MIDI; play it with `cgrnn-live --port NAME`"),
+        ("audio pluck", "pluck"),
         ("--seed 3 demo", "--seed stands before 'demo'"),
         ("--json models", "--json stands before 'models'"),
         ("", "cgrnn-live demo"),
@@ -70,6 +79,13 @@ def test_a_missing_model_is_exit_code_2_with_its_name(command, tmp_path) -> None
     assert code == 2
     assert str(tmp_path / "nothing") in err
     assert err.count("\n") == 1
+
+
+def test_without_a_shipped_model_of_sound_one_is_asked_for(command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cgrnn_live.loading.DEFAULT_SOUND_MODEL", "not-shipped")
+    code, out, err = command("audio", "--render", "never.wav")
+    assert (code, out) == (2, "")
+    assert err == "cgrnn-live: no model of sound came with this installation: give --model PATH, a bundle of your own\n"
 
 
 def test_a_fault_of_ours_is_one_sentence_and_exit_code_1(command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +134,7 @@ def test_version(command) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["render", "--help"], ["--version"], ["--port", "x", "--low", "200"]]
+    "arguments", [["--help"], ["render", "--help"], ["audio", "--help"], ["--version"], ["--port", "x", "--low", "200"]]
 )
 def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str]) -> None:
     program = (

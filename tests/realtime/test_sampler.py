@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cgrnn_live.noise import draw_logistic, draw_normal
 from cgrnn_live.sampler import FREE, OFF, ON, Sampler
 
 VISIBLE, HIDDEN = 5, 4
@@ -133,9 +134,8 @@ def test_same_seed_same_frames():
 
 def test_noise_is_standard_normal_and_logistic():
     """Moments of half a million draws each, within five standard errors of their own."""
-    weight, precision, mean, *_ = small_model()
-    sampler = Sampler(weight, precision, mean, np.random.default_rng(11))
-    normal = sampler._normal(701, 703).astype(float)  # an odd number of them
+    random = np.random.default_rng(11)
+    normal = draw_normal(random, 701, 703).astype(float)  # an odd number of them
     assert normal.shape == (701, 703)
     count = normal.size
     assert abs(normal.mean()) < 5 / count**0.5
@@ -144,6 +144,6 @@ def test_noise_is_standard_normal_and_logistic():
     assert abs((normal[:-1] * normal[1:]).mean()) < 5 / count**0.5
     pairs = normal.ravel()
     assert abs((pairs[: count // 2] * pairs[count // 2 : count // 2 * 2]).mean()) < 10 / count**0.5  # cosine by sine
-    logistic = sampler._logistic(700, 700).astype(float)
+    logistic = draw_logistic(random, 700, 700).astype(float)
     assert abs(logistic.mean()) < 5 * (np.pi**2 / 3 / logistic.size) ** 0.5
     assert logistic.var() == pytest.approx(np.pi**2 / 3, rel=0.02)

@@ -136,7 +136,7 @@ def test_a_missing_file(tmp_path):
     ("assignment", "message"),
     [
         ("fit.decay_biases=maybe", "--set fit.decay_biases: found 'maybe'; expected true or false"),
-        ("model.nope=3", "--set: found 'nope'; expected one of kind, visible, "),
+        ("model.nope=3", "--set: found 'nope'; expected one of kind, "),
         ("fit.epochs=0", "--set fit.epochs: found 0; expected at least 1"),
         ("model.visible=3", "--set model.visible: found 3; expected 128, "),
         ("model.slab_precision=-1", "--set model.slab_precision: found -1.0; expected a number above 0"),

@@ -20,7 +20,7 @@ from cgrnn_train.data.lakh import artist, prepare_lakh
 from cgrnn_train.data.midi import prepare_midi
 from cgrnn_train.data.packed import PackedFrames
 from cgrnn_train.data.sequences import sequences
-from cgrnn_train.data.source import MAX_FILE_BYTES, list_midi, read_midi
+from cgrnn_train.data.source import MAX_FILE_BYTES, list_midi, read_file
 
 
 def song(pitch: int, seconds: float, lead_seconds: float = 0.0) -> bytes:
@@ -137,10 +137,10 @@ def test_hostile_zips(tmp_path: Path):
 
 def test_a_member_is_never_read_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     music = zipped(tmp_path / "z.zip", {"a.mid": bytes(MAX_FILE_BYTES)})
-    assert len(read_midi(music, "a.mid")) == MAX_FILE_BYTES
+    assert len(read_file(music, "a.mid")) == MAX_FILE_BYTES
     monkeypatch.setattr(source_room, "MAX_FILE_BYTES", 100)
     with pytest.raises(DataError, match="larger"):
-        read_midi(music, "a.mid")
+        read_file(music, "a.mid")
 
 
 def cut(path: Path) -> Path:

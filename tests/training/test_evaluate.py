@@ -23,7 +23,7 @@ from cgrnn_train.models.rnn_rbm import RNNRBM, RNNRBMConfig
 from cgrnn_train.models.storn import STORNConfig
 from cgrnn_train.results import read_result
 from cgrnn_train.run import RunError, load, save_config, save_data, save_weights, weights_digest
-from cgrnn_train.scores import Check, read_scores
+from cgrnn_train.scores import Accuracy, Check, read_scores
 from cgrnn_train.systems import build
 
 MODELS = {
@@ -69,6 +69,7 @@ def test_a_run_is_scored_under_both_protocols(data, tmp_path, system):
     if scores.check:
         assert scores.check.frames == 10
         assert abs(scores.check.gap) < 0.2  # a fresh model is nearly factorised; 4 chains a frame are noisy
+    assert isinstance(scores.prediction, Accuracy)
     assert 0 <= scores.prediction.pooled.value <= 1
     assert not (run / ESTIMATES / "test").exists()
 
@@ -220,6 +221,7 @@ def test_scores_of_an_rnn_are_those_of_its_probabilities(data, tmp_path):
         for frame in roll:  # pitch 60 is predicted, always and alone
             hit, either = int(frame[60]), int(frame.sum() + (not frame[60]))
             hits, union, total = hits + hit, union + either, total + hit / either
+    assert isinstance(scores.prediction, Accuracy)
     assert scores.prediction.pooled.value == pytest.approx(hits / union)
     assert scores.prediction.per_frame.value == pytest.approx(total / scores.frames)
 

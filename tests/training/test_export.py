@@ -9,7 +9,7 @@ import torch
 
 from cgrnn_bundle.bundle import load
 from cgrnn_live.engine import Engine, Evidence
-from cgrnn_train import export as exporting
+from cgrnn_train import agreement, transition
 from cgrnn_train.config import RunConfig
 from cgrnn_train.export import ExportError, export
 from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
@@ -82,33 +82,33 @@ def test_the_manifest_says_what_the_run_was(run, data, tmp_path):
 
 
 def test_refuses_when_the_transition_disagrees(run, data, tmp_path, monkeypatch):
-    forward = exporting.Transition.forward
+    forward = transition.Transition.forward
 
     def slightly_wrong(self, frame, spike_slab, state):
         next_state, visible_bias, hidden_bias = forward(self, frame, spike_slab, state)
         return next_state * 1.001, visible_bias, hidden_bias
 
-    monkeypatch.setattr(exporting.Transition, "forward", slightly_wrong)
+    monkeypatch.setattr(transition.Transition, "forward", slightly_wrong)
     with pytest.raises(ExportError, match="ONNX Runtime's state at step"):
         export(run[0], tmp_path / "bundle", data, name="small")
     assert not (tmp_path / "bundle").exists()
 
 
 def test_refuses_when_the_conditionals_disagree(run, data, tmp_path, monkeypatch):
-    spike_logits = exporting.UnitSlabs.spike_logits
+    spike_logits = agreement.UnitSlabs.spike_logits
 
     def slightly_wrong(self, frame, hidden_bias):
         drive, logits = spike_logits(self, frame, hidden_bias)
         return drive, logits + 0.01
 
-    monkeypatch.setattr(exporting.UnitSlabs, "spike_logits", slightly_wrong)
+    monkeypatch.setattr(agreement.UnitSlabs, "spike_logits", slightly_wrong)
     with pytest.raises(ExportError, match="numpy's spike logits"):
         export(run[0], tmp_path / "bundle", data, name="small")
 
 
 def test_refuses_when_the_pitches_disagree(run, data, tmp_path, monkeypatch):
-    pitch_logits = exporting.UnitSlabs.pitch_logits
-    monkeypatch.setattr(exporting.UnitSlabs, "pitch_logits", lambda *arguments: pitch_logits(*arguments) + 0.01)
+    pitch_logits = agreement.UnitSlabs.pitch_logits
+    monkeypatch.setattr(agreement.UnitSlabs, "pitch_logits", lambda *arguments: pitch_logits(*arguments) + 0.01)
     with pytest.raises(ExportError, match="numpy's pitch logits"):
         export(run[0], tmp_path / "bundle", data, name="small")
 
@@ -125,7 +125,7 @@ def test_refuses_a_folder_that_is_no_run(data, tmp_path):
 
 
 def test_the_graph_carries_no_path_of_this_machine(run):
-    assert b".py" not in exporting.transition_onnx(run[1])
+    assert b".py" not in transition.transition_onnx(run[1])
 
 
 def test_the_engine_replays_bit_for_bit(run, data, tmp_path):
@@ -161,8 +161,8 @@ def test_a_long_silence_is_broken(run, data, tmp_path, monkeypatch):
     def longest_silence(engine):
         transition, longest, silent = engine._transition, 0, 0
         for _ in range(150):
-            transition.visible_bias[:] = -7.5  # about one frame in fifteen has a note
-            transition.hidden_bias[:] = -20
+            transition.implied["visible_bias"][:] = -7.5  # about one frame in fifteen has a note
+            transition.implied["hidden_bias"][:] = -20
             frame = engine.sample(Evidence.build())
             engine.advance(frame)
             silent = 0 if frame.any() else silent + 1
@@ -182,8 +182,8 @@ def test_chords_stay_playable(run, data, tmp_path, monkeypatch):
     def largest_chord():
         engine, largest = Engine(bundle, seed=1), 0
         for _ in range(60):
-            engine._transition.visible_bias[:] = -2.5
-            engine._transition.hidden_bias[:] = -20
+            engine._transition.implied["visible_bias"][:] = -2.5
+            engine._transition.implied["hidden_bias"][:] = -20
             largest = max(largest, int(engine.sample(Evidence.build()).sum()))
         return largest
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from cgrnn_train import fit as fitting
-from cgrnn_train.models.energy import EnergySystem
+from cgrnn_train.models.binary import BinaryFrames
 from cgrnn_train.models.rnn import RNNConfig
 from cgrnn_train.run import RunError, open_data, read_record, save_config, save_data
 from cgrnn_train.task import BoundTask, EnergyTask
@@ -78,14 +78,14 @@ def fit(config, data, folder):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(data, small_run, tmp_path, monkeypatch):
-    contrast = EnergySystem.contrast
+    contrast = BinaryFrames.contrast
     calls = []
 
     def diverging(self, *arguments):
         calls.append(1)
         return contrast(self, *arguments) * (float("nan") if len(calls) == 11 else 1)
 
-    monkeypatch.setattr(EnergySystem, "contrast", diverging)
+    monkeypatch.setattr(BinaryFrames, "contrast", diverging)
     with pytest.raises(
         RunError, match=r"the loss is nan in batch 2 of epoch 2 \(of song \d+ and 2 more pieces\)"
     ) as stop:

@@ -212,9 +212,8 @@ def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: type[C
         units, every = rbm.units(), all_spikes(4)
         return torch.logsumexp(every @ rbm.conditionals(state).hidden_bias + units.given_spikes(every).log_weight, 0)
 
-    exact = torch.autograd.grad(
-        (rbm.free_energy(frames, rbm.conditionals(state)).mean() + partition()), rbm.parameters()
-    )
+    likelihood = rbm.free_energy(frames, rbm.conditionals(state)).mean() + partition()
+    exact = torch.autograd.grad(likelihood, list(rbm.parameters()))
     with torch.no_grad():
         units = rbm.units()
         share = torch.softmax(exact_spike_log_weights(units, rbm.conditionals(state).hidden_bias[None])[0], 0)
@@ -226,7 +225,7 @@ def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: type[C
         data = rbm.contrast(frames, fantasy[:5], rbm.conditionals(state))  # of which the data's share is kept
         model = rbm.units().free_energy(fantasy, rbm.conditionals(state).hidden_bias)
         same = rbm.units().free_energy(fantasy[:5], rbm.conditionals(state).hidden_bias)
-        found.append(torch.autograd.grad(data.mean() + same.mean() - model.mean(), rbm.parameters()))
+        found.append(torch.autograd.grad(data.mean() + same.mean() - model.mean(), list(rbm.parameters())))
     for index, expected in enumerate(exact):
         parts = torch.stack([cast(Tensor, gradients[index]) for gradients in found])
         error = parts.std(0) / draws**0.5

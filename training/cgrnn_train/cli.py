@@ -244,7 +244,10 @@ def export(
     ] = None,
     card: Annotated[Path | None, typer.Option(metavar="FILE.md", help="A model card to ship as README.md.")] = None,
     temperature: Annotated[float, typer.Option(metavar="X", help="The bundle's sampling temperature.")] = 1.0,
-    gibbs: Annotated[int, typer.Option(min=1, metavar="K", help="The bundle's Gibbs sweeps a frame.")] = 25,
+    gibbs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="The bundle's Gibbs sweeps a frame: 25, or 4 of sound, if not given."),
+    ] = None,
 ) -> None:
     """Write a run as a bundle; refuses unless PyTorch, ONNX Runtime and numpy agree."""
     from cgrnn_train.export import export as write_bundle

@@ -13,9 +13,10 @@ import typer
 from cgrnn_bundle.frames import FrameSpec, Rule
 from cgrnn_train.data.errors import DataError
 
-app = typer.Typer(help="Turn music into a data set of packed piano-roll frames.", no_args_is_help=True)
+app = typer.Typer(help="Turn music into a data set of piano rolls or of sound.", no_args_is_help=True)
 
 Midi = Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="A folder (at any depth) or a zip of MIDI files.")]
+Sounds = Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="A folder (at any depth) or a zip of sound files.")]
 Out = Annotated[
     Path, typer.Argument(metavar="OUT", help="The data set's folder; a data set that is there already is replaced.")
 ]
@@ -28,7 +29,11 @@ RuleName = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the split into train, valid and test.")]
+SoundSeed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Seed of the split, the effects and their parameters.")
+]
 Workers = Annotated[int, typer.Option(min=0, metavar="N", help="Processes that read files; 0: one a core.")]
+Source = Annotated[str, typer.Option(metavar="TEXT", help="Name of the collection; by default the file's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the data set's meta as one JSON object.")]
 
 
@@ -44,7 +49,7 @@ def midi(
     seed: Seed = 0,
     workers: Workers = 0,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the music.")] = "unknown",
-    source: Annotated[str, typer.Option(metavar="TEXT", help="Name of the collection; by default the file's.")] = "",
+    source: Source = "",
     as_json: Json = False,
 ) -> None:
     """Any MIDI files: each is one piece, split 0.9/0.05/0.05 by file."""
@@ -104,6 +109,48 @@ def chorales(
         prepare_chorales(out, note_value=note_value, rule=spec.rule, seed=seed, workers=workers or _cores()),
         as_json,
     )
+
+
+@app.command()
+def notes(
+    folder: Sounds,
+    out: Out,
+    effects: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=10,
+            metavar="N",
+            help="Effects a note, drawn from the ten, beside the clean note; all take a core a fifth of a second.",
+        ),
+    ] = 10,
+    seed: SoundSeed = 0,
+    workers: Workers = 0,
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the notes.")] = "unknown",
+    source: Source = "",
+    as_json: Json = False,
+) -> None:
+    """Recorded notes, clean and with effects: 2 s at 11,025 Hz, split 0.9/0.05/0.05 by pitch in each instrument."""
+    from cgrnn_train.data.notes import prepare_notes
+
+    meta = prepare_notes(
+        folder, out, effects=effects, seed=seed, workers=workers or _cores(), licence=licence, description=source
+    )
+    _tell(out, meta, as_json)
+
+
+@app.command()
+def audio_effects(
+    folder: Sounds,
+    out: Out,
+    seed: Seed = 0,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """IDMT-SMT-Audio-Effects: 2 s at 11,025 Hz, split 0.9/0.05/0.05 by pitch and setting."""
+    from cgrnn_train.data.audio_effects import prepare_audio_effects
+
+    _tell(out, prepare_audio_effects(folder, out, seed=seed, workers=workers or _cores()), as_json)
 
 
 def _spec(frame_seconds: float, rule: str) -> FrameSpec:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,21 @@ class Converted(NamedTuple):
 
     frames: NDArray[np.bool_]
     grid: Grid | None = None
+
+    def content(self) -> bytes:
+        """The frames, packed."""
+        return np.packbits(self.frames).tobytes()
+
+
+class Content(Protocol):
+    """What a file is converted to."""
+
+    def content(self) -> bytes:
+        """Two files that give the same are one, under two names."""
+        ...
+
+
+Outcome = TypeVar("Outcome", bound=Content)
 
 
 @dataclass
@@ -51,11 +66,11 @@ class Report:
 
 
 def convert(
-    encode: Callable[[str], Converted], names: Sequence[str], workers: int, report: Report
-) -> Iterator[tuple[str, Converted]]:
-    """Yield each file's name and frames, in order; what gives none goes into the report.
+    encode: Callable[[str], Outcome], names: Sequence[str], workers: int, report: Report
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield each file's name and what it gives, in order; what gives none goes into the report.
 
-    encode: from a name to its frames, run in `workers` processes. A file whose frames are those of an earlier one is
+    encode: from a name to that, run in `workers` processes. A file whose frames are those of an earlier one is
     skipped too: collections hold the same file under several titles and artists, and a repeat may not lie on two sides
     of a split. Raises DataError if no file is left.
     """
@@ -64,7 +79,7 @@ def convert(
         if isinstance(outcome, Failure):
             report.skipped[name] = outcome.reason
             continue
-        digest = hashlib.blake2b(np.packbits(outcome.frames).tobytes(), digest_size=16).digest()
+        digest = hashlib.blake2b(outcome.content(), digest_size=16).digest()
         if digest in seen:
             report.skipped[name] = f"has the same frames as {seen[digest]}"
             continue
@@ -75,7 +90,7 @@ def convert(
         raise DataError(f"none of the {len(names)} files of {report.source} can be used; the first, {name}: {reason}")
 
 
-def _with_progress(outcomes: Iterator[Converted | Failure], total: int) -> Iterator[Converted | Failure]:
+def _with_progress(outcomes: Iterator[Outcome | Failure], total: int) -> Iterator[Outcome | Failure]:
     """Pass the outcomes through, with a bar on standard error."""
     columns = (TextColumn("files"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -21,7 +21,7 @@ from cgrnn_train.data.errors import DataError, UnusableFileError
 from cgrnn_train.data.midi import score_frames
 from cgrnn_train.data.packed import Roll, write_packed
 from cgrnn_train.data.score import read_score
-from cgrnn_train.data.source import list_midi, read_midi
+from cgrnn_train.data.source import list_midi, read_file
 from cgrnn_train.data.splits import SHARES, split_by_group
 from cgrnn_train.data.store import check_target
 
@@ -42,7 +42,7 @@ class SegmentEncoder:
 
     def __call__(self, name: str) -> Converted:
         """Return a multiple of 240 frames, from the file's time 0; UnusableFileError if it gives none."""
-        frames = score_frames(read_score(read_midi(self.source, name)), self.spec)
+        frames = score_frames(read_score(read_file(self.source, name)), self.spec)
         whole = len(frames) - len(frames) % SEGMENT_FRAMES
         if not whole:
             raise UnusableFileError("is shorter than one minute")

@@ -17,7 +17,7 @@ from cgrnn_train.data.errors import UnusableFileError
 from cgrnn_train.data.grid import DEFAULT_BPM, MIN_AGREEMENT, Grid, estimate_grid, grid_frames, nearest_note_value
 from cgrnn_train.data.packed import Roll, write_packed
 from cgrnn_train.data.score import Score, read_score
-from cgrnn_train.data.source import list_midi, read_midi
+from cgrnn_train.data.source import list_midi, read_file
 from cgrnn_train.data.splits import SHARES, split_by_group
 from cgrnn_train.data.store import check_target
 
@@ -32,7 +32,7 @@ class FileEncoder:
 
     def __call__(self, name: str) -> Converted:
         """Return the file's frames, from its first note on; UnusableFileError if it gives none."""
-        score = read_score(read_midi(self.source, name))
+        score = read_score(read_file(self.source, name))
         grid = estimate_grid(score, self.spec.frame_seconds) if self.on_grid else None
         if grid and grid.agreement < MIN_AGREEMENT:
             raise UnusableFileError(f"has no steady sixteenths: onsets agree {grid.agreement:.2f} of {MIN_AGREEMENT}")

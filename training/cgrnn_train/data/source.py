@@ -1,4 +1,4 @@
-"""The MIDI files of a folder or of a zip archive: their names and their bytes.
+"""The files of one kind in a folder or in a zip archive: their names and their bytes.
 
 Nothing is ever extracted: members are read into memory, one at a time, and no more of them than `MAX_FILE_BYTES`.
 """
@@ -12,15 +12,27 @@ from pathlib import Path, PurePosixPath
 
 from cgrnn_train.data.errors import DataError, UnusableFileError
 
-SUFFIXES = (".mid", ".midi", ".kar")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar")
+SOUND_SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".ogg")
 MAX_FILE_BYTES = 8 << 20
-"""Largest MIDI file read: forty times the largest of Lakh clean_midi."""
+"""Largest file read: forty times the largest of Lakh clean_midi, and 95 seconds of 16-bit mono sound at 44.1 kHz."""
 
 
 def list_midi(source: Path) -> list[str]:
-    """Return the sorted names of the MIDI files in a folder (at any depth) or a zip: paths within it, with slashes.
+    """Return the names of the MIDI files in `source`: see `list_files`."""
+    return list_files(source, MIDI_SUFFIXES, "MIDI")
 
-    Raises DataError if `source` is missing, is neither a folder nor a zip, or holds no MIDI file.
+
+def list_sounds(source: Path) -> list[str]:
+    """Return the names of the sound files in `source`: see `list_files`."""
+    return list_files(source, SOUND_SUFFIXES, "sound")
+
+
+def list_files(source: Path, suffixes: tuple[str, ...], kind: str) -> list[str]:
+    """Return the sorted names of the files in a folder (at any depth) or a zip: paths within it, with slashes.
+
+    suffixes: of the files' names. kind: of the files, in words. Raises DataError if `source` is missing, is neither a
+    folder nor a zip, or holds no such file.
     """
     if source.is_dir():
         paths = (path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
@@ -28,15 +40,15 @@ def list_midi(source: Path) -> list[str]:
         with _opened(source) as archive:
             paths = iter(archive.namelist())
     else:
-        raise DataError(f"there is no folder or zip at {source}; give the path of one that holds MIDI files")
-    names = sorted({name for name in paths if _is_midi(name)})
+        raise DataError(f"there is no folder or zip at {source}; give the path of one that holds {kind} files")
+    names = sorted({name for name in paths if _is_one_of(name, suffixes)})
     if not names:
-        raise DataError(f"{source} holds no MIDI file ({', '.join('*' + suffix for suffix in SUFFIXES)})")
+        raise DataError(f"{source} holds no {kind} file ({', '.join('*' + suffix for suffix in suffixes)})")
     return names
 
 
-def read_midi(source: Path, name: str) -> bytes:
-    """Return the bytes of one file that `list_midi` named; UnusableFileError with the reason if it cannot be read."""
+def read_file(source: Path, name: str) -> bytes:
+    """Return the bytes of one file that `list_files` named; UnusableFileError with the reason if it cannot be read."""
     try:
         data = _read_path(source / name) if source.is_dir() else _read_member(source, name)
     except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -47,10 +59,10 @@ def read_midi(source: Path, name: str) -> bytes:
     return data
 
 
-def _is_midi(name: str) -> bool:
-    """Say whether the name is that of a MIDI file; macOS archives shadow each with a resource fork named ._NAME."""
+def _is_one_of(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Say whether the name is that of such a file; macOS archives shadow each with a resource fork named ._NAME."""
     path = PurePosixPath(name)
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
+    return path.suffix.lower() in suffixes and not path.name.startswith("._")
 
 
 def _read_path(path: Path) -> bytes:

@@ -31,3 +31,16 @@ def split_by_group(names: Sequence[str], seed: int, group: Callable[[str], str] 
         split_of[each] = "train" if middle < VALID_FROM else "valid" if middle < TEST_FROM else "test"
         before += sizes[each]
     return {name: split_of[group(name)] for name in names}
+
+
+def split_each_by_group(
+    names: Sequence[str], seed: int, group: Callable[[str], str], part: Callable[[str], str]
+) -> dict[str, Split]:
+    """Return each name's split as `split_by_group`, within each part on its own: so that none lies on one side alone.
+
+    part: from a name to what is to be on all sides, such as its instrument.
+    """
+    parts: dict[str, list[str]] = {}
+    for name in names:
+        parts.setdefault(part(name), []).append(name)
+    return {name: split for each in parts.values() for name, split in split_by_group(each, seed, group).items()}

@@ -7,8 +7,6 @@ for slabs (section 1 of the mended equations, with α = 1); for spikes alone Σ_
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor
 
@@ -39,11 +37,8 @@ def exact_spike_log_weights(units: WaveUnits, hidden_bias: Tensor) -> Tensor:
         units: the RBM.
         hidden_bias: b̃_h, (rows, hidden).
     """
-    doubles = dataclasses.replace(
-        units, **{field.name: getattr(units, field.name).double() for field in dataclasses.fields(units)}
-    )
     spikes = all_spikes(hidden_bias.shape[-1])
-    return hidden_bias.double() @ spikes.T + doubles.given_spikes(spikes).log_weight
+    return hidden_bias.double() @ spikes.T + units.double().given_spikes(spikes).log_weight
 
 
 def exact_wave_log_partition(units: WaveUnits, hidden_bias: Tensor) -> Tensor:

@@ -73,7 +73,6 @@ class CGRNN(EnergySystem):
     """The paper's model."""
 
     config: CGRNNConfig
-    rbm: BinaryCSSRBM | ContinuousCSSRBM
 
     def __init__(self, config: CGRNNConfig) -> None:
         super().__init__()

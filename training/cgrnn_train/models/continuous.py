@@ -97,10 +97,12 @@ class ContinuousFrames(ConditionalRBM):
         return WaveConditionals(mean, F.softplus(raw) + LEAST_SCALE, self.hidden_bias + self.hidden_modulation(state))
 
     def free_energy(self, frames: Tensor, conditionals: AnyConditionals) -> Tensor:
-        """See `ConditionalRBM.free_energy`: of v, the units' volume included."""
-        given = WaveConditionals(*conditionals)
+        """See `ConditionalRBM.free_energy`: of v, the whitening's volume included; float64 where the frames are."""
+        units, given = self.units(), WaveConditionals(*conditionals)
+        if frames.dtype == torch.float64:
+            units, given = units.double(), WaveConditionals(*(part.double() for part in given))
         volume = given.visible_scale.log().sum(-1) + 0.5 * frames.shape[-1] * math.log(2 * math.pi)
-        return self.units().free_energy(given.whiten(frames), given.hidden_bias) + volume
+        return units.free_energy(given.whiten(frames), given.hidden_bias) + volume
 
     def contrast(self, frames: Tensor, fantasy: Tensor, conditionals: AnyConditionals) -> Tensor:
         """See `ConditionalRBM.contrast`; ``fantasy`` is whitened, and of its F only Σ softplus(η) has parameters."""

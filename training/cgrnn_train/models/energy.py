@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cgrnn_train.models.conditional import ConditionalRBM, Conditionals, each
+from cgrnn_train.models.conditional import Conditionals, each
 from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.system import System
 
@@ -21,7 +22,8 @@ FRAMES_TOGETHER = 256
 class EnergySystem(System):
     """A recurrent net whose state modulates an RBM over each frame; trained by contrastive divergence."""
 
-    rbm: ConditionalRBM
+    rbm: Any
+    """A `ConditionalRBM`, of the type that the system declares."""
     state_dropout: nn.Dropout
 
     @abstractmethod

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cgrnn_train.models.energy import ConditionalRBM, EnergySystem
+from cgrnn_train.models.conditional import ConditionalRBM
+from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.gru import ScanGRU
 from cgrnn_train.models.mlp import frame_mlp
 

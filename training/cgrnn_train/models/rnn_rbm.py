@@ -46,7 +46,6 @@ class RNNRBM(FrameFedSystem):
     """The model."""
 
     config: RNNRBMConfig
-    rbm: BinaryRBM | GaussianRBM
 
     def __init__(self, config: RNNRBMConfig) -> None:
         family = BinaryRBM if config.kind == "binary" else GaussianRBM

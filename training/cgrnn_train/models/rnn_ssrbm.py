@@ -52,7 +52,6 @@ class RNNssRBM(FrameFedSystem):
     """The model."""
 
     config: RNNssRBMConfig
-    rbm: BinaryCSSRBM | ContinuousCSSRBM
 
     def __init__(self, config: RNNssRBMConfig) -> None:
         if config.kind == "binary":

@@ -16,13 +16,16 @@ its sign: Z is in units of (2π)^(D/2), and so `ContinuousFrames.free_energy` ad
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Self = TypeVar("Self", bound="WaveUnits")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class WaveUnits(ABC):
         """F(x) = ½ xᵀx − Σ softplus(η), (...)."""
         _, logits = self.look(frame, hidden_bias)
         return 0.5 * frame.square().sum(-1) - F.softplus(logits).sum(-1)
+
+    def double(self: Self) -> Self:
+        """The same units in float64."""
+        return dataclasses.replace(
+            self, **{field.name: getattr(self, field.name).double() for field in dataclasses.fields(self)}
+        )
 
     def draw_spikes(self, frame: Tensor, hidden_bias: Tensor) -> Tensor:
         """h given x, (..., hidden) of 0 and 1."""

@@ -1,0 +1,123 @@
+"""The pure streaming step over sound: a normalised frame out, the frame that was heard in. No clock, no device.
+
+    frame = engine.sample()    # v_n ~ p(v | u_(n−1))
+    engine.advance(heard)      # u_n from what was really heard in frame n: the engine's frame, or a prompt's
+
+The same bundle, seed and calls give the same frames, bit for bit, on one machine with as many BLAS threads; `snapshot`
+and `restore` may come between. `cgrnn_bundle.waves` turns frames to samples.
+
+**Where a chain begins.** Sampling frame n starts at the innovation of the frame heard last, x_(n−1) = (v_(n−1) − c) / d
+under the c and d of its own time, at 0 before there is one. In free play that is the end of the last chain, itself a
+draw of p(x | u_(n−2)), and u changes little from frame to frame; so the chain goes on rather than begins, and slow
+directions are as likely as the model says. Begun at 0, a model of 250 spikes that each add a hundred times the unit
+variance has after 4 sweeps a little more than half the variance that it has in the long run. Only which spikes are on
+is handed on: x | h is drawn anew in every sweep.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrnn_bundle.bundle import Bundle
+from cgrnn_bundle.errors import BundleError
+from cgrnn_bundle.layout import MIN_SCALE
+from cgrnn_bundle.waves import WaveSpec
+from cgrnn_live.transition import Transition
+from cgrnn_live.wave_sampler import WaveSampler
+
+WaveFrame = NDArray[np.float32]
+
+
+class WaveEngine:
+    """A CGRNN over sound that hears frames and draws the next one.
+
+    Attributes:
+        spec: what a frame of this bundle means.
+        temperature: T > 0 of the whole energy: below 1 plainer, above 1 wilder.
+        sweeps: of block Gibbs a frame, at least 1.
+    """
+
+    def __init__(
+        self, bundle: Bundle, *, seed: int, temperature: float | None = None, sweeps: int | None = None
+    ) -> None:
+        """Make an engine in state u_0; ``temperature`` and ``sweeps`` default to the bundle's.
+
+        Raises:
+            BundleError: the bundle is of MIDI, or its transition does not run here as it did when it was written.
+        """
+        manifest, arrays = bundle.manifest, bundle.arrays
+        if not isinstance(manifest.frame, WaveSpec):
+            raise BundleError(f"{manifest.name} is a model of MIDI; play it with `cgrnn-live --port NAME`")
+        self.spec: WaveSpec = manifest.frame
+        self.temperature = manifest.temperature if temperature is None else temperature
+        self.sweeps = manifest.sweeps if sweeps is None else sweeps
+        self._name = manifest.name
+        self._feeds_mean = manifest.spike_slab_feed == "mean"
+        self._transition = Transition(bundle)
+        self._mean = self._transition.implied["visible_mean"]
+        self._scale = self._transition.implied["visible_scale"]
+        self._hidden_bias = self._transition.implied["hidden_bias"]
+        self._random = np.random.Generator(np.random.PCG64(seed))
+        self._sampler = WaveSampler(arrays["weight"], arrays["slab_mean"], self._random)
+        self._innovation = np.zeros(self.spec.frame_samples)
+
+    def reset(self) -> None:
+        """Forget what was heard: u_0, and a chain that begins at 0. The random stream goes on."""
+        self._transition.reset()
+        self._innovation = np.zeros(self.spec.frame_samples)
+
+    def sample(self, sweeps: int | None = None) -> WaveFrame:
+        """Draw the frame to play, (frame_samples,) normalised; ``sweeps`` overrides `sweeps` when time is short."""
+        x = self._sampler.sample(
+            self._innovation,
+            self._hidden_bias,
+            sweeps=self.sweeps if sweeps is None else sweeps,
+            temperature=self.temperature,
+        )
+        return (self._mean + self._scale * x).astype(np.float32)
+
+    def advance(self, heard: WaveFrame) -> None:
+        """Close the frame: draw h∘s given what was ``heard``, (frame_samples,) normalised, and advance u.
+
+        Raises:
+            ValueError: ``heard`` is no frame of this model, or not finite: u would never be finite again.
+            BundleError: the transition gives what no model gives.
+        """
+        if heard.shape != self._mean.shape or not np.isfinite(heard).all():
+            found = f"the shape {heard.shape}" if heard.shape != self._mean.shape else "samples that are not finite"
+            raise ValueError(f"the frame heard has {found}; expected {self._mean.shape} finite numbers")
+        transition, sampler = self._transition, self._sampler
+        self._innovation = (heard.astype(np.float64) - self._mean) / self._scale
+        draw = sampler.mean_spike_slab if self._feeds_mean else sampler.sample_spike_slab
+        np.copyto(transition.spike_slab, draw(self._innovation, self._hidden_bias))
+        np.copyto(transition.frame, heard)
+        transition.advance()
+        self._check_outputs()
+
+    def _check_outputs(self) -> None:
+        outputs = (self._transition.state, self._mean, self._scale, self._hidden_bias)
+        if not all(np.isfinite(values).all() for values in outputs) or not self._scale.min() >= MIN_SCALE:
+            raise BundleError(
+                f"{self._name}: transition.onnx gives numbers that are not finite, or a scale below {MIN_SCALE:.3g}, "
+                "expected those of a trained model: export it again, or train it longer"
+            )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that the next frames depend on, as arrays and plain values."""
+        return {
+            **self._transition.snapshot(),
+            "innovation": self._innovation.copy(),
+            "random": self._random.bit_generator.state,
+            "temperature": self.temperature,
+            "sweeps": self.sweeps,
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go back to a `snapshot` of an engine with the same bundle."""
+        self._transition.restore(snapshot)
+        self._innovation = snapshot["innovation"].copy()
+        self._random.bit_generator.state = snapshot["random"]
+        self.temperature, self.sweeps = snapshot["temperature"], snapshot["sweeps"]

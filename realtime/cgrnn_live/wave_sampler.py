@@ -1,0 +1,109 @@
+"""Block Gibbs sampling of a continuous C-ssRBM in numpy: spikes given the frame, then the frame given the spikes.
+
+The chain is over x = (v − c) / d, a frame of sound with unit slabs, whose energy (FORMAT.md) is
+
+    E(x, h, s) = ½ xᵀx + ½ sᵀs − Σ (Wᵀx)ᵢ sᵢ hᵢ − b̃_hᵀh + ½ Σ mᵢ² hᵢ − Σ mᵢ sᵢ hᵢ,      p ∝ exp(−E / T).
+
+**Spikes.** With y = Wᵀx + m and the slabs integrated out, p(hᵢ = 1 | x) = σ(ηᵢ / T), η = ½ y² − ½ m² + b̃_h: hᵢ is on
+where yᵢ² > 2 (T ℓᵢ − b̃_hᵢ) + mᵢ² for logistic ℓ. Noise for all sweeps is drawn before the first, and biases and
+temperature are folded into it.
+
+**The frame.** x | h is drawn with the slabs integrated out (*collapsed*), for a chain that goes through them moves by
+only about one unit in a direction whose variance may be a million. It is drawn exactly, in two steps. Let A be the
+spikes that are on. With x integrated out, −E / T of the slabs is
+
+    −(½ sᵀ G s − m_Aᵀ s) / T,      G = I − W_AᵀW_A,      so s ~ N(G⁻¹ m_A, T G⁻¹),
+
+and then x | s ~ N(W_A s, T I). To draw s, perturb and solve:
+
+    s = G⁻¹ (m_A + √T z),      z ~ N(0, G):      mean G⁻¹ m_A, covariance T G⁻¹ G G⁻¹.
+
+Such a z is had without a factor of G. G is the rows and columns A of K = I − WᵀW, positive definite as the singular
+values of W are below 1; so with K = C Cᵀ, factored once, z is the rows A of C ε for standard normal ε. A sweep costs
+one solution of a system of |A| equations, by elimination: numpy solves no triangular systems, without which a Cholesky
+factor of G would not be cheaper.
+
+All is in float64. G's condition may be 2²⁰, the bound of FORMAT.md, too much for elimination in float32, which is no
+quicker at this size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrnn_live.noise import Vector, draw_logistic, draw_normal
+
+Wide = NDArray[np.float64]
+
+
+class WaveSampler:
+    """Draws whitened frames and spike-slabs of one continuous C-ssRBM.
+
+    Args:
+        weight: W, (visible, hidden), of singular values below 1.
+        slab_mean: m, (hidden,).
+        random: the only source of randomness.
+    """
+
+    def __init__(self, weight: Vector, slab_mean: Vector, random: np.random.Generator) -> None:
+        self._weight: Wide = weight.astype(np.float64)
+        self._to_hidden: Wide = np.ascontiguousarray(self._weight.T)  # (hidden, visible)
+        self._mean: Wide = slab_mean.astype(np.float64)
+        self._square: Wide = np.square(self._mean)
+        self._gram: Wide = np.eye(weight.shape[1]) - self._to_hidden @ self._weight  # K, (hidden, hidden)
+        self._factor: Wide = np.linalg.cholesky(self._gram).astype(np.float64)  # C
+        self.random = random
+
+    def sample(self, start: Wide, hidden_bias: Vector, *, sweeps: int, temperature: float = 1.0) -> Wide:
+        """Draw x by ``sweeps`` of block Gibbs.
+
+        Args:
+            start: the chain's first x, (visible,).
+            hidden_bias: b̃_h, (hidden,).
+            sweeps: at least 1, each of h | x and x | h.
+            temperature: T > 0 of the whole energy.
+
+        Returns:
+            x, (visible,).
+        """
+        visible, hidden = self._weight.shape
+        root = temperature**0.5
+        threshold = draw_logistic(self.random, sweeps, hidden).astype(np.float64)
+        threshold *= 2 * temperature
+        threshold += self._square - 2 * hidden_bias.astype(np.float64)
+        slab_noise = draw_normal(self.random, sweeps, hidden).astype(np.float64)
+        frame_noise = draw_normal(self.random, sweeps, visible).astype(np.float64)
+        frame_noise *= root
+
+        weight, mean, frame = self._weight, self._mean, start
+        slabs = np.empty(hidden)
+        for spike_row, slab_row, frame_row in zip(threshold, slab_noise, frame_noise, strict=True):
+            drive: Wide = self._to_hidden @ frame  # y
+            drive += mean
+            spikes = drive * drive > spike_row  # h
+            pull: Wide = self._factor @ slab_row  # z
+            pull *= root
+            pull += mean
+            slabs.fill(0.0)
+            slabs[spikes] = np.linalg.solve(self._gram[spikes][:, spikes], pull[spikes])
+            frame = weight @ slabs
+            frame += frame_row
+        return frame
+
+    def sample_spike_slab(self, frame: Wide, hidden_bias: Vector) -> Vector:
+        """Draw h∘s given x = ``frame`` (visible,) and b̃_h (hidden,) at temperature 1, for the recurrence; (hidden,)."""
+        drive, logits = self._look(frame, hidden_bias)
+        spikes = logits > draw_logistic(self.random, 1, len(drive))[0]
+        return ((drive + draw_normal(self.random, 1, len(drive))[0]) * spikes).astype(np.float32)
+
+    def mean_spike_slab(self, frame: Wide, hidden_bias: Vector) -> Vector:
+        """E[h∘s | x, u] for x = ``frame`` (visible,) and b̃_h (hidden,); (hidden,)."""
+        drive, logits = self._look(frame, hidden_bias)
+        return (drive * (0.5 + 0.5 * np.tanh(0.5 * logits))).astype(np.float32)  # σ that cannot overflow
+
+    def _look(self, frame: Wide, hidden_bias: Vector) -> tuple[Wide, Wide]:
+        """Return y and η, (hidden,) each."""
+        drive: Wide = self._to_hidden @ frame
+        drive += self._mean
+        return drive, 0.5 * (np.square(drive) - self._square) + hidden_bias

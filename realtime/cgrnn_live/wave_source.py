@@ -1,0 +1,129 @@
+"""Sound from a model, as a stream of samples at any rate: whoever pulls, and however much at a time, gets the same.
+
+    frames (the prompt's, then the model's) ─► samples ─► no NaN ─► soxr ─► limiter ─► pull
+
+Each frame goes through the whole chain by itself, so that the division of the pulls cannot matter: a sound card that
+takes 256 samples at a time plays, bit for bit, what a file has.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from cgrnn_bundle.waves import WaveSpec, frames_to_samples
+from cgrnn_live.limiter import Limiter
+
+Samples = NDArray[np.float32]
+
+QUALITY = "HQ"
+"""Of soxr: its errors are below 20-bit samples'."""
+
+LOUDEST_MODEL_SAMPLE = 16.0
+"""Full scale times this is all that the limiter needs to be shown; more could overflow in the resampler."""
+
+
+class FrameSource(Protocol):
+    """What the stream asks of `wave_engine.WaveEngine`."""
+
+    @property
+    def spec(self) -> WaveSpec:
+        """What a frame means."""
+        ...
+
+    def sample(self) -> Samples:
+        """Draw the next frame, (frame_samples,) float32, normalised."""
+        ...
+
+    def advance(self, heard: Samples) -> None:
+        """Go on from the frame that was heard, (frame_samples,) float32, normalised."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
+class WaveSource:
+    """An endless sound: ``prompt`` first, then what the model makes of it.
+
+    Attributes:
+        sample_rate: of what `pull` returns, in samples a second.
+        frames: of the model so far, the prompt's included.
+        not_finite: of those, frames with a NaN or an infinity. Each is silence, and the model begins anew after it.
+        peak: the highest sample so far; full scale is 1.
+    """
+
+    def __init__(self, engine: FrameSource, sample_rate: int, prompt: Samples | None = None) -> None:
+        """Begin; ``prompt`` is (frames, frame_samples), normalised."""
+        self._engine = engine
+        self._prompt = deque([] if prompt is None else prompt)
+        self.frames = 0
+        self.not_finite = 0
+        self.peak = 0.0
+        self._limited_before = 0
+        self._set_rate(sample_rate)
+
+    @property
+    def limited(self) -> int:
+        """Samples so far that the limiter made quieter."""
+        return self._limited_before + self._limiter.limited
+
+    def set_rate(self, sample_rate: int) -> None:
+        """Go on at another rate, for another device: what was on its way at the old one is dropped."""
+        self._limited_before = self.limited
+        self._set_rate(sample_rate)
+
+    def _set_rate(self, sample_rate: int) -> None:
+        own = self._engine.spec.sample_rate
+        self.sample_rate = sample_rate
+        self._resampler = (
+            None if sample_rate == own else soxr.ResampleStream(own, sample_rate, 1, dtype="float32", quality=QUALITY)
+        )
+        self._limiter = Limiter(sample_rate)
+        self._lead = self._limiter.delay  # samples of the limiter's own silence, before the first of the sound
+        self._ready: deque[Samples] = deque()
+        self._ready_count = 0
+
+    def pull(self, count: int) -> Samples:
+        """Return the next ``count`` samples (count,) float32, none above `limiter.CEILING`."""
+        while self._ready_count < count:
+            self._add(self._limiter.process(self._next_samples()))
+        out = np.empty(count, np.float32)
+        filled = 0
+        while filled < count:
+            chunk = self._ready.popleft()
+            part = chunk[: count - filled]
+            out[filled : filled + len(part)] = part
+            filled += len(part)
+            if len(part) < len(chunk):
+                self._ready.appendleft(chunk[len(part) :])
+        self._ready_count -= count
+        self.peak = max(self.peak, float(np.abs(out).max(initial=0.0)))
+        return out
+
+    def _add(self, chunk: Samples) -> None:
+        dropped = min(self._lead, len(chunk))
+        self._lead -= dropped
+        if dropped < len(chunk):
+            self._ready.append(chunk[dropped:])
+            self._ready_count += len(chunk) - dropped
+
+    def _next_samples(self) -> Samples:
+        """Return what the next frame adds at `sample_rate`; soxr may keep it back and return several at a time."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            frame = self._prompt.popleft() if self._prompt else self._engine.sample()
+            samples = frames_to_samples(frame[np.newaxis], self._engine.spec)
+        self.frames += 1
+        if np.isfinite(frame).all():
+            self._engine.advance(frame)
+            samples = np.clip(samples, -LOUDEST_MODEL_SAMPLE, LOUDEST_MODEL_SAMPLE)
+        else:
+            self.not_finite += 1
+            self._engine.reset()
+            samples = np.zeros_like(samples)
+        return samples if self._resampler is None else self._resampler.resample_chunk(samples)
