@@ -30,6 +30,8 @@ def test_frames_of_sound_have_any_size_and_those_of_a_roll_128_pitches(tmp_path)
     assert RunConfig.read(sound, "vrnn").model.visible == 150
     with pytest.raises(ConfigError, match=r"visible: found 150; expected 128, the pitches of a frame"):
         RunConfig.read(sound, "vrnn", parse_overrides(["model.kind=binary"]))
+    with pytest.raises(ConfigError, match=r"--set fit\.transpose: found 3; expected 0, for sound is not transposed"):
+        RunConfig.read(sound, "vrnn", parse_overrides(["fit.transpose=3"]))
     with pytest.raises(ConfigError, match=r"kind: found 'audio'; expected one of 'binary', 'continuous'"):
         RunConfig.read(sound, "vrnn", parse_overrides(["model.kind=audio"]))
 

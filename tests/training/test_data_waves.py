@@ -201,14 +201,18 @@ def test_statistics_are_those_of_each_place_of_the_training_frames(folder: Path,
 
 
 def test_a_model_of_other_frames_is_refused(folder: Path, small_run: RunConfig, tmp_path: Path):
-    with pytest.raises(run.RunError, match=r"set has continuous frames of 150 values; the model sees 128: set model.v"):
+    with pytest.raises(
+        run.RunError, match=r"set has continuous frames of 150 values; the model sees binary ones of 128"
+    ):
         fit(small_run, open_data(folder), tmp_path / "run", accelerator="cpu", show_progress=False)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_remembers_the_sound_it_was_trained_on(folder: Path, small_run: RunConfig, tmp_path: Path):
     data, trained = open_data(folder), tmp_path / "run"
-    run.save_config(trained, small_run, "fit")
+    model = dataclasses.replace(small_run.model, kind="continuous", visible=150)
+    settings = dataclasses.replace(small_run.fit, transpose=0)
+    run.save_config(trained, dataclasses.replace(small_run, model=model, fit=settings), "fit")
     run.save_data(trained, data)
     record: Any = run.trained_on(trained)
     assert record["frame"] == data.spec

@@ -267,7 +267,7 @@ def test_refuses_frames_of_another_length(small, waves, tmp_path):
     config = with_model(small, visible=30)
     save_config(tmp_path / "run", config, "by hand")
     save_weights(tmp_path / "run", CGRNN(config.model))
-    with pytest.raises(RunError, match="frames of 20 values; the model sees 30"):
+    with pytest.raises(RunError, match="frames of 20 values; the model sees continuous ones of 30"):
         export(tmp_path / "run", tmp_path / "bundle", waves, name="small")
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -135,8 +135,8 @@ def evaluate(
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Score a run on all frames of a split: likelihood, accuracy under both protocols. Stopped, it goes on when called
-    again.
+    """Score a run on all frames of a split: likelihood, and accuracy (of sound: RMSE) under both protocols. Stopped, it
+    goes on when called again.
     """
     import torch
     from rich.console import Console
@@ -189,11 +189,16 @@ def evaluate(
         f"{result['frames']} frames; {likelihood.kind}{annealed}"
     )
     for protocol in ("prediction", "reconstruction"):
-        if accuracy := result.get(protocol):
-            print(
-                f"accuracy, {protocol}: {accuracy['per_frame']['value']:.2%} per frame, "
-                f"{accuracy['pooled']['value']:.2%} pooled"
-            )
+        if score := result.get(protocol):
+            print(f"{protocol}: {_score_words(score)}")
+
+
+def _score_words(score: dict[str, Any]) -> str:
+    """The accuracy of piano rolls, or the RMSE of sound, as `Scores.to_dict` has it."""
+    if "per_frame" in score:
+        return f"accuracy {score['per_frame']['value']:.2%} per frame, {score['pooled']['value']:.2%} pooled"
+    low, high = score["interval"]
+    return f"RMSE {score['value']:.3f} in normalised samples, 95 % interval {low:.3f} to {high:.3f}"
 
 
 @app.command()

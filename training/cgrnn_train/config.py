@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 from cgrnn_bundle.frames import PITCHES
 from cgrnn_train.models.cgrnn import CGRNNConfig
-from cgrnn_train.models.emission import Kind
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.ranges import BELOW_ONE, COUNT, NOT_NEGATIVE, POSITIVE, SEMITONES, SHARE, ConfigError, check_ranges
 from cgrnn_train.systems import SYSTEMS
 
@@ -108,14 +108,16 @@ class RunConfig:
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
-        """Raise `ConfigError` unless the model sees frames as data sets hold them."""
+        """Raise `ConfigError` unless the model sees frames as data sets hold them; sound has no transposition."""
         if self.kind == "binary" and self.model.visible != PITCHES:
             raise ConfigError(f"visible: found {self.model.visible}; expected {PITCHES}, the pitches of a frame")
+        if self.kind == "continuous" and self.fit.transpose:
+            raise ConfigError(f"transpose: found {self.fit.transpose}; expected 0, for sound is not transposed")
 
     @property
     def kind(self) -> Kind:
         """Of the frames that the system is of."""
-        return getattr(self.model, "kind", "binary")
+        return self.model.kind
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` takes them."""
@@ -168,7 +170,8 @@ class RunConfig:
         try:
             return cls(system, model, fit)
         except ConfigError as error:
-            raise in_model.placed(error) from None
+            table = in_fit if hasattr(fit, str(error).partition(":")[0]) else in_model
+            raise table.placed(error) from None
 
     @classmethod
     def read(cls, path: Path, system: str | None = None, overrides: dict[str, Any] | None = None) -> RunConfig:

@@ -151,9 +151,9 @@ def _score(
     def estimate(part: slice) -> dict[str, Tensor]:
         rows: list[tuple[float, ...]] = []
         for piece in pieces[part]:
-            means = protocol(piece[None].to(device))
-            assert means is not None
-            rows.append(measure.of_sequence(means[0], piece))
+            found = protocol(piece[None].to(device))
+            assert found is not None
+            rows.append(measure.of_sequence(found[0], piece))
         return {"counts": torch.tensor(rows, dtype=torch.float64)}  # (piece, numbers of a sequence)
 
     with torch.no_grad():

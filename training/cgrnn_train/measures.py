@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cgrnn_train.accuracy import SequenceCounts, accuracy, count
-from cgrnn_train.models.emission import Kind
+from cgrnn_train.models.kind import Kind
 from cgrnn_train.rmse import SquaredError, rmse, squared_error
 from cgrnn_train.scores import Accuracy, Rmse
 

@@ -23,7 +23,7 @@ from cgrnn_train.run import (
     unfinished_error,
     weights_digest,
 )
-from cgrnn_train.scores import FOLDER, Rmse, Scores, read_scores
+from cgrnn_train.scores import FOLDER, Scores, read_scores
 
 MODES = ("D", "S", "full")
 
@@ -93,7 +93,7 @@ def read_result(run: Path, split: str) -> Result:
         run_name(run),
         config.system,
         system_title(config),
-        isinstance(scores.prediction, Rmse) if scores else config.kind == "continuous",
+        config.kind == "continuous",
         _order(config),
         scores.source if scores else _source(run, config.system),
         scores is not None and scores.data != (trained_on(run) or {}).get("digest", scores.data),

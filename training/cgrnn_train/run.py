@@ -65,7 +65,7 @@ def open_data(folder: Path, given: Path | None = None) -> DataSet:
     """
     if given is not None and not (folder / CONFIG).exists():
         return opened.open_data(given)  # a run to begin
-    read_config(folder)  # says so if it is no run at all
+    config = read_config(folder)  # says so if it is no run at all
     record = trained_on(folder)
     if given is not None:
         data = opened.open_data(given)
@@ -75,6 +75,7 @@ def open_data(folder: Path, given: Path | None = None) -> DataSet:
                 f"{given} has frames of {_frame_words(data.spec)}; expected {expected}, on which {folder} was trained; "
                 f"prepare the set with those"
             )
+        check_frames(config, data)
         return data
     if record is None:
         raise RunError(f"{folder} does not say what it was trained on (no {DATA}); give --data")
@@ -83,15 +84,17 @@ def open_data(folder: Path, given: Path | None = None) -> DataSet:
     data = opened.open_data(record["folder"])
     if data.digest != record["digest"]:
         raise RunError(f"{data.folder} has changed since {folder} was trained on it; give --data")
+    check_frames(config, data)
     return data
 
 
 def check_frames(config: RunConfig, data: DataSet) -> None:
-    """Raise `RunError` unless the frames of ``data`` are as many values as the model of ``config`` sees."""
-    if config.model.visible != data.visible:
+    """Raise `RunError` unless the frames of ``data`` are of the kind and the size that the model of ``config`` sees."""
+    if (config.kind, config.model.visible) != (data.values, data.visible):
         raise RunError(
-            f"{data.folder} has {data.values} frames of {data.visible} values; the model sees {config.model.visible}: "
-            f"set model.visible = {data.visible}, or give another data set"
+            f"{data.folder} has {data.values} frames of {data.visible} values; the model sees {config.kind} ones of "
+            f'{config.model.visible}: set model.kind = "{data.values}" and model.visible = {data.visible}, or give '
+            f"another data set"
         )
 
 

@@ -174,7 +174,7 @@ def _section(title: str, results: list[Result], split: str) -> Iterable[str]:
 
 def _whose(source: str) -> str:
     """Which sounds the paper's figures are of, and which ours."""
-    if source.casefold().startswith(IDMT):
+    if source.casefold().removeprefix("part of ").startswith(IDMT):
         return f"The paper's figures are from a split of its own of IDMT-SMT-Audio-Effects; ours are on {source}:"
     return (
         f"The paper's figures are of IDMT-SMT-Audio-Effects. Ours are of a stand-in, {source}, and never of IDMT's "

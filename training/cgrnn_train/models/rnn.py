@@ -28,8 +28,8 @@ class RNNConfig:
     """The architecture.
 
     Attributes:
-        visible: pitches or samples in a frame.
         kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
+        visible: pitches or samples in a frame.
         state: size of each layer's state.
         layers: of the GRU, each fed with the states of the one below: 1 is RNN-I, 2 is RNN-II.
         mlp: sizes of the ReLU layers that see the frame.
@@ -37,8 +37,8 @@ class RNNConfig:
         state_dropout: probability of dropping a unit of a state where it feeds the next layer or predicts.
     """
 
-    visible: int = 128
     kind: Kind = "binary"
+    visible: int = 128
     state: int = 500
     layers: int = 1
     mlp: tuple[int, ...] = ()

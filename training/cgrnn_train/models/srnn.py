@@ -35,8 +35,8 @@ class SRNNConfig:
     """The architecture; the defaults are the paper's sizes.
 
     Attributes:
-        visible: pitches or samples in a frame.
         kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
+        visible: pitches or samples in a frame.
         state: size of d and of a.
         latent: size of z.
         width: of the ReLU layer of the prior, the posterior and the decoder.
@@ -47,8 +47,8 @@ class SRNNConfig:
         state_dropout: probability of dropping a unit of d where it gives the prior, the posterior or the frame.
     """
 
-    visible: int = 128
     kind: Kind = "binary"
+    visible: int = 128
     state: int = 500
     latent: int = 500
     width: int = 400

@@ -28,8 +28,8 @@ class STORNConfig:
     """The architecture.
 
     Attributes:
-        visible: pitches or samples in a frame.
         kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
+        visible: pitches or samples in a frame.
         state: size of the state of each of the two GRUs.
         latent: size of z.
         width: of the ReLU layer between a state and what it gives.
@@ -38,8 +38,8 @@ class STORNConfig:
         state_dropout: probability of dropping a unit of a state where it gives the posterior or the frame.
     """
 
-    visible: int = 128
     kind: Kind = "binary"
+    visible: int = 128
     state: int = 500
     latent: int = 500
     width: int = 400

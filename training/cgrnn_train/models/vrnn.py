@@ -29,8 +29,8 @@ class VRNNConfig:
     """The architecture; the defaults are the paper's sizes.
 
     Attributes:
-        visible: pitches or samples in a frame.
         kind: of the frames: "binary" piano rolls, or "continuous" normalised audio samples.
+        visible: pitches or samples in a frame.
         state: size of the GRU's state d.
         latent: size of z.
         width: of ψ, and of the ReLU layer of the prior, the posterior and the decoder.
@@ -39,8 +39,8 @@ class VRNNConfig:
         state_dropout: probability of dropping a unit of d where it gives the prior or the frame.
     """
 
-    visible: int = 128
     kind: Kind = "binary"
+    visible: int = 128
     state: int = 500
     latent: int = 500
     width: int = 400
