@@ -13,7 +13,7 @@ from cgrnn_train.systems import SYSTEMS, build
 SIZES = {"visible": 6, "state": 5, "hidden": 4, "latent": 3, "width": 4, "mlp": (4,)}
 START = {
     "binary": FrameStatistics(torch.full((6,), 0.3), None),
-    "continuous": FrameStatistics(torch.linspace(-0.4, 0.6, 6), torch.full((6,), 0.5)),
+    "continuous": FrameStatistics(torch.linspace(-0.4, 0.6, 6), 0.25 * torch.eye(6)),
 }
 OVER_SOUND = [name for name, architecture in SYSTEMS.items() if "kind" in architecture.config.__dataclass_fields__]
 

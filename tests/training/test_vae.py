@@ -216,7 +216,7 @@ def test_prediction_looks_at_the_past_only(name, kind):
 @of_every_kind
 def test_the_first_frame_is_played_as_it_is_predicted(name, kind):
     model, played = make_tiny(name, kind), 100_000
-    model.start_from(FrameStatistics(torch.tensor([0.1, 0.5, 0.8]), torch.ones(3) if kind == "continuous" else None))
+    model.start_from(FrameStatistics(torch.tensor([0.1, 0.5, 0.8]), torch.eye(3) if kind == "continuous" else None))
     with torch.no_grad():
         frames, _ = model.play(tuple(part.expand(played, -1) for part in model.before()))
         found = torch.stack([model.predict(torch.zeros(1, 1, 3))[0, 0] for _ in range(300)]).mean(0)

@@ -7,13 +7,13 @@ import torch
 
 from cgrnn_train.likelihood.wave_exact import exact_wave_log_partition
 from cgrnn_train.likelihood.wave_nvil import gibbs_mixture, wave_nvil_log_partition
-from cgrnn_train.models.wave_units import WaveSlabs, WaveSpikes, WaveUnits, contraction
+from cgrnn_train.models.wave_units import WaveSlabs, WaveSpikes, WaveUnits
 
 
 def units(kind: str, visible: int = 3, hidden: int = 5) -> WaveUnits:
     torch.manual_seed(0)
     raw = torch.randn(visible, hidden).double()
-    return WaveSlabs(contraction(raw), torch.randn(hidden).double()) if kind == "slabs" else WaveSpikes(0.6 * raw)
+    return WaveSlabs(raw, torch.randn(hidden).double()) if kind == "slabs" else WaveSpikes(0.6 * raw)
 
 
 @pytest.mark.parametrize("kind", ["slabs", "spikes"])

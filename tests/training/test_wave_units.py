@@ -14,14 +14,14 @@ from cgrnn_train.models.continuous import ContinuousFrames, WaveConditionals
 from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
 from cgrnn_train.models.gaussian_rbm import GaussianRBM
 from cgrnn_train.models.start import FrameStatistics
-from cgrnn_train.models.wave_units import WaveSlabs, WaveSpikes, WaveUnits, contraction
+from cgrnn_train.models.wave_units import WaveSlabs, WaveSpikes, WaveUnits, raw_of
 
 VISIBLE, HIDDEN, STATE = 2, 5, 3
 
 
 def slabs() -> WaveSlabs:
     torch.manual_seed(0)
-    return WaveSlabs(contraction(1.2 * torch.randn(VISIBLE, HIDDEN).double()), torch.randn(HIDDEN).double())
+    return WaveSlabs(1.2 * torch.randn(VISIBLE, HIDDEN).double(), torch.randn(HIDDEN).double())
 
 
 def spikes() -> WaveSpikes:
@@ -31,6 +31,13 @@ def spikes() -> WaveSpikes:
 
 UNITS = pytest.mark.parametrize("units", [slabs(), spikes()], ids=["slabs", "spikes"])
 BIAS = torch.linspace(-1.5, 1, HIDDEN, dtype=torch.float64)
+
+
+def scaled(units: WaveUnits, share: float) -> WaveUnits:
+    """The same units with ``share`` of W."""
+    if isinstance(units, WaveSlabs):
+        return dataclasses.replace(units, raw=raw_of(share * units.weight))
+    return WaveSpikes(share * units.weight)
 
 
 def grid(reach: float, points: int) -> tuple[Tensor, float]:
@@ -144,14 +151,14 @@ def test_p_of_v_integrates_to_one():
 def test_precision_is_positive_definite_for_any_weight_and_spikes():
     torch.manual_seed(6)
     raw = 30 * torch.randn(10, 25).double()  # far beyond what training makes
-    weight = contraction(raw)
+    weight = WaveSlabs(raw, torch.zeros(25).double()).weight
     assert torch.linalg.matrix_norm(weight, 2) < 1
     for _ in range(1000):
         h = (torch.rand(25) < torch.rand(())).double()
         assert torch.linalg.eigvalsh(torch.eye(10).double() - (weight * h) @ weight.T)[0] > 0
     covariance = torch.linalg.inv(torch.eye(10).double() - weight @ weight.T)
-    factor = torch.linalg.cholesky(torch.eye(10).double() + raw @ raw.T)
-    assert torch.allclose(covariance, factor.T @ factor, rtol=1e-8)
+    assert torch.allclose(covariance, torch.eye(10).double() + raw @ raw.T, rtol=1e-8)
+    assert torch.allclose(raw_of(weight), raw, rtol=1e-6)
 
 
 @UNITS
@@ -159,24 +166,24 @@ def test_ais_and_its_reverse_sandwich_the_exact_log_z(units: WaveUnits):
     torch.manual_seed(7)
     bias = BIAS + torch.randn(20, HIDDEN).double()
     exact = exact_wave_log_partition(units, bias)
-    path = [dataclasses.replace(units, weight=units.weight * math.sqrt(step / 100)) for step in range(101)]
+    path = [*(scaled(units, math.sqrt(step / 100)) for step in range(100)), units]
     forward = wave_ais(path, bias, chains=64)
     weights = exact_spike_log_weights(units, bias)
     codes = torch.multinomial(torch.softmax(weights, -1), 64, replacement=True)  # (rows, chains)
-    start = torch.stack([units.given_spikes(all_spikes(HIDDEN)[own]).sample for own in codes], 1)
+    start = all_spikes(HIDDEN)[codes.T]  # (chains, rows, hidden)
     reverse = reverse_wave_ais(path, bias, start=start)
     for found in (forward.partition, reverse):
         assert ((found.value - exact).abs() < 5 * found.standard_error + 1e-3).all()
         assert found.value.mean().item() == pytest.approx(exact.mean().item(), abs=0.02)
     means = torch.softmax(weights, -1) @ units.given_spikes(all_spikes(HIDDEN)).mean
-    spread = start.std((0, 1))
+    spread = units.given_spikes(start.flatten(0, 1)).mean.std(0)
     assert ((forward.mean - means).abs().mean(0) < 3 * spread / 64**0.5).all()  # 64 weighted chains a row
 
 
 def test_few_temperatures_err_high_in_likelihood_on_average_and_z_is_unbiased():
-    units = dataclasses.replace(slabs(), weight=0.6 * slabs().weight)
+    units = slabs()
     torch.manual_seed(8)
-    path = [dataclasses.replace(units, weight=share * units.weight) for share in (0, 0.5, 0.75, 1)]
+    path = [*(scaled(units, share) for share in (0, 0.8)), units]
     found = wave_ais(path, BIAS.expand(20_000, -1), chains=2)
     gap = exact_wave_log_partition(units, BIAS[None]) - found.partition.value
     assert gap.mean() > 5 * gap.std() / 20_000**0.5  # log Z too low
@@ -232,14 +239,32 @@ def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: type[C
         assert ((parts.mean(0) - expected).abs() < 5 * error + 1e-9).all()
 
 
-def test_an_untrained_model_starts_from_the_moments_of_the_training_frames():
+@pytest.mark.parametrize("hidden", [3, 6, 8])
+def test_an_untrained_model_has_the_moments_of_the_training_frames(hidden: int):
     torch.manual_seed(11)
-    rbm = ContinuousCSSRBM(4, 3, STATE)
-    mean, std = torch.tensor([0.1, -0.2, 0.0, 3.0]), torch.tensor([0.5, 1.0, 2.0, 0.01])
-    rbm.start_from(FrameStatistics(mean, std))
-    given = rbm.conditionals(torch.zeros(STATE))
-    assert torch.allclose(given.visible_mean, mean)
-    assert torch.allclose(given.visible_scale, std, rtol=1e-4)
+    mixing = torch.randn(6, 6).double() * torch.tensor([3.0, 1, 0.5, 0.2, 0.05, 0.01]).double()
+    mean, covariance = torch.linspace(-0.5, 0.5, 6), (mixing @ mixing.T).float()
+    rbm = ContinuousCSSRBM(6, hidden, STATE)
+    rbm.start_from(FrameStatistics(mean, covariance))
+    found_mean, found = exact_moments(rbm.double(), rbm.double().conditionals(torch.zeros(STATE).double()))
+    assert torch.allclose(found_mean, mean.double(), atol=1e-6)
+    std = covariance.diagonal().sqrt()
+    error = (found - covariance).abs() / torch.outer(std, std)
+    assert error.max() < (0.2 if hidden == 3 else 0.02)  # three axes, or all but the last
+
+
+def test_given_the_columns_of_w_are_orthogonal_few_chains_give_log_z():
+    """Also where a spike of a wide direction hardly ever turns."""
+    torch.manual_seed(12)
+    axes = torch.linalg.qr(torch.randn(8, 8).double()).Q
+    units = WaveSlabs(axes * torch.logspace(0, 2.5, 8).double(), torch.zeros(8).double())
+    bias = torch.randn(5, 8).double() - 3
+    exact = exact_wave_log_partition(units, bias)
+    rbm = ContinuousCSSRBM(8, 8, STATE).double()
+    with torch.no_grad():
+        rbm.raw_weight.copy_(units.raw)
+    found = wave_ais(rbm.path(10), bias, chains=2).partition
+    assert torch.allclose(found.value, exact, atol=1e-6)
 
 
 def test_more_spikes_than_can_be_enumerated_are_refused():

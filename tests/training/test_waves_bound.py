@@ -79,7 +79,7 @@ def test_an_emission_is_of_its_kind_of_frame():
 @every_system
 def test_an_untrained_system_starts_from_the_statistics_of_the_frames(name):
     model = make(name)
-    start = FrameStatistics(torch.linspace(-1, 1, 6), torch.linspace(0.05, 2, 6))
+    start = FrameStatistics(torch.linspace(-1, 1, 6), torch.diag(torch.linspace(0.05, 2, 6).square()))
     model.start_from(start)
     output = model.get_submodule("output" if name.startswith("rnn-") else "decoder.output")
     assert isinstance(output, torch.nn.Linear)
@@ -96,7 +96,7 @@ def test_an_untrained_system_starts_from_the_statistics_of_the_frames(name):
 @every_system
 def test_gradients_stay_finite_where_frames_are_silent_or_far_too_loud(name):
     model = make(name)
-    model.start_from(FrameStatistics(torch.zeros(6), torch.full((6,), LEAST_STD)))
+    model.start_from(FrameStatistics(torch.zeros(6), LEAST_STD**2 * torch.eye(6)))
     torch.manual_seed(1)
     frames = torch.randn(4, 9, 6) * torch.tensor([0.0, 1e-4, 1.0, 1e3])[:, None, None]
     bound = model.bound(frames)
@@ -135,7 +135,7 @@ def test_training_raises_the_likelihood_of_a_tone_but_never_beyond_the_truth(nam
     """The process's own likelihood, −log(σ √(2πe)) a sample, is the best there is: nothing may score above it."""
     sound = autoregressive(64, 20)
     model, (train, held_out) = make(name).train(), sound.split(32)
-    model.start_from(FrameStatistics(train.mean((0, 1)), train.std((0, 1))))
+    model.start_from(FrameStatistics(train.mean((0, 1)), train.flatten(0, 1).T.cov()))
     with torch.no_grad():
         before = float(model.bound(held_out).mean())
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)

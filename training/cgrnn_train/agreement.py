@@ -20,7 +20,7 @@ from cgrnn_train.models.continuous import WaveConditionals
 from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
 from cgrnn_train.models.cssrbm import BinaryCSSRBM
 from cgrnn_train.models.hidden_units import UnitSlabs
-from cgrnn_train.models.wave_units import WaveSlabs
+from cgrnn_train.models.wave_units import WaveSlabs, raw_of
 from cgrnn_train.transition import Execute, Row, as_array, bundle_tensors
 
 STEPS = 100
@@ -120,7 +120,7 @@ def _wave_feed(rbm: ContinuousCSSRBM, arrays: dict[str, Row], frame: Tensor, giv
     _compare("numpy's mean feed", as_array(feed[0]), y * (0.5 + 0.5 * np.tanh(eta / 2)), unit)
 
     spikes = eta > 0  # x | h where h is likely, of W as it is exported: rounding is no disagreement
-    exported = WaveSlabs(torch.from_numpy(weight), torch.from_numpy(offset))
+    exported = WaveSlabs(raw_of(torch.from_numpy(weight)), torch.from_numpy(offset))
     expected = exported.given_spikes(torch.from_numpy(spikes.astype(np.float64))[None]).mean[0].numpy()
     active = weight[:, spikes]
     found = active @ np.linalg.solve(np.eye(active.shape[1]) - active.T @ active, offset[spikes])

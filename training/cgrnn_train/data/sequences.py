@@ -61,15 +61,17 @@ def pieces_of(data: DataSet, split: str) -> list[Piece]:
 
 
 def frame_statistics(data: DataSet) -> FrameStatistics:
-    """The mean training frame, of bits smoothed, so that no pitch is never or always on; of sound the deviation too."""
-    totals, squares, count = np.zeros(data.visible), np.zeros(data.visible), 0
+    """The mean training frame, of bits smoothed, so that no pitch is never or always on; of sound the covariance too."""
+    is_sound = data.values == "continuous"
+    total, products, count = np.zeros(data.visible), np.zeros((data.visible, data.visible)), 0
     for piece in data.pieces("train"):
         frames = data.frames(piece).astype(np.float64)
-        totals += frames.sum(axis=0)
-        squares += np.square(frames).sum(axis=0)
+        total += frames.sum(axis=0)
         count += piece.length
-    if data.values == "binary":
-        return FrameStatistics((torch.from_numpy(totals).float() + 0.05) / (count + 0.1), None)
-    mean = totals / count
-    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
-    return FrameStatistics(torch.from_numpy(mean).float(), torch.from_numpy(deviation).float())
+        if is_sound:
+            products += frames.T @ frames
+    if not is_sound:
+        return FrameStatistics((torch.from_numpy(total).float() + 0.05) / (count + 0.1))
+    mean = total / count
+    covariance = products / count - np.outer(mean, mean)
+    return FrameStatistics(torch.from_numpy(mean).float(), torch.from_numpy(covariance).float())

@@ -78,12 +78,19 @@ class ContinuousFrames(ConditionalRBM):
         """The units at ``temperatures`` + 1 places from W = 0 to the present ones, Z finite at each; no gradient."""
 
     def start_from(self, start: FrameStatistics) -> None:
-        """Take the mean of the training frames for c and their standard deviation for d."""
+        """Take the mean of the training frames for c and their standard deviation for d; u says nothing at first."""
         assert start.std is not None  # continuous frames have one
-        with torch.no_grad():
-            self.visible_bias.copy_(start.mean)
-            raw = (start.std - LEAST_SCALE).clamp(min=LEAST_SCALE)
-            self.scale_bias.copy_(raw + torch.log(-torch.expm1(-raw)))  # softplus's inverse
+        self._start(start.mean, start.std)
+
+    @torch.no_grad()
+    def _start(self, mean: Tensor, scale: Tensor) -> None:
+        """Let c be ``mean`` and d ``scale``, both (visible,), whatever u is."""
+        self.visible_bias.copy_(mean)
+        raw = (scale - LEAST_SCALE).clamp(min=LEAST_SCALE)
+        self.scale_bias.copy_(raw + torch.log(-torch.expm1(-raw)))  # softplus's inverse
+        for modulation in (self.visible_modulation, self.scale_modulation, self.hidden_modulation):
+            if modulation is not None:
+                modulation.weight.zero_()
 
     def conditionals(self, state: Tensor) -> WaveConditionals:
         """See `ConditionalRBM.conditionals`."""

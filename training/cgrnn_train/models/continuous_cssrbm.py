@@ -1,7 +1,7 @@
 """The continuous conditional spike-and-slab RBM (C-ssRBM) of Liu, Xie and Wang, section 4.1, over whitened frames.
 
 Its energy is that of `cgrnn_train.models.wave_units`, its whitening that of `cgrnn_train.models.continuous`; α and Φ of
-the paper's (4) are 1 and 0 there. What is learned is R, of which W = L⁻¹R, LLᵀ = I + RRᵀ, keeps Z finite for any u.
+the paper's (4) are 1 and 0 there. What is learned is R, whose W keeps Z finite for any u.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ import math
 import torch
 from torch import nn
 
-from cgrnn_train.models.continuous import ContinuousFrames
-from cgrnn_train.models.wave_units import WaveSlabs, WaveUnits, contraction
+from cgrnn_train.models.continuous import LEAST_SCALE, ContinuousFrames
+from cgrnn_train.models.start import FrameStatistics
+from cgrnn_train.models.wave_units import WaveSlabs, WaveUnits
+
+LEAST_ADDED = 0.01
+"""Variance, in units of d², that R adds at first in a direction that has none to speak of: its gradient is not 0."""
 
 
 class ContinuousCSSRBM(ContinuousFrames):
@@ -43,15 +47,34 @@ class ContinuousCSSRBM(ContinuousFrames):
 
     def units(self) -> WaveSlabs:
         """See `ContinuousFrames.units`."""
-        return WaveSlabs(contraction(self.raw_weight), self.slab_mean)
+        return WaveSlabs(self.raw_weight, self.slab_mean)
+
+    def start_from(self, start: FrameStatistics) -> None:
+        """Take the mean of the training frames for c, and their principal axes for R, half of the spikes on.
+
+        The axes are those of probabilistic PCA of the frames in units of their standard deviations: what the last tenth
+        of them, or those without a hidden unit, have on average is in d, the rest in R. The covariance of an untrained
+        model is then that of the frames, and each axis a mixture of two widths.
+        """
+        assert start.covariance is not None  # continuous frames have one
+        visible, hidden = self.raw_weight.shape
+        std = start.covariance.double().diagonal().sqrt().clamp(min=LEAST_SCALE)
+        variance, axes = torch.linalg.eigh(start.covariance.double() / torch.outer(std, std))
+        left_out = variance[: max(visible - hidden, visible // 10, 1)].mean().clamp(min=1e-8)
+        count = min(visible, hidden)
+        added = (2 * (variance.flip(0)[:count] / left_out - 1)).clamp(min=LEAST_ADDED)
+        with torch.no_grad():
+            self._start(start.mean, std * left_out.sqrt())
+            self.raw_weight[:, :count] = axes.flip(1)[:, :count] * added.sqrt()
+            self.hidden_bias[:count] = -0.5 * torch.log1p(added)
 
     @torch.no_grad()
     def path(self, temperatures: int) -> list[WaveUnits]:
-        """See `ContinuousFrames.path`: R grows so that the log of the variance that it adds grows evenly."""
-        added = math.expm1(float(torch.log1p(torch.linalg.svdvals(self.raw_weight).square()).mean()))  # σ²
-        shares = [math.expm1(math.log1p(added) * step / temperatures) / added for step in range(temperatures)]
-        units = [WaveSlabs(contraction(math.sqrt(share) * self.raw_weight), self.slab_mean) for share in shares]
-        return [*units, self.units()]
+        """See `ContinuousFrames.path`: R grows so that the log of the variance in each of its directions grows evenly."""
+        left, sizes, right = torch.linalg.svd(self.raw_weight.double(), full_matrices=False)
+        logs = torch.log1p(sizes.square())
+        raws = [(left * torch.expm1(logs * step / temperatures).sqrt()) @ right for step in range(temperatures)]
+        return [*(WaveSlabs(raw.to(self.raw_weight.dtype), self.slab_mean) for raw in raws), self.units()]
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """R."""

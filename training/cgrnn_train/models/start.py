@@ -8,12 +8,17 @@ from torch import Tensor
 
 
 class FrameStatistics(NamedTuple):
-    """Moments of the training frames, place by place.
+    """Moments of the training frames.
 
     Attributes:
         mean: (visible,); of binary frames the share of frames in which a pitch is on, between 0 and 1.
-        std: standard deviation of continuous frames, (visible,); None for binary ones.
+        covariance: of continuous frames, (visible, visible); None for binary ones.
     """
 
     mean: Tensor
-    std: Tensor | None = None
+    covariance: Tensor | None = None
+
+    @property
+    def std(self) -> Tensor | None:
+        """Standard deviation of continuous frames, (visible,)."""
+        return None if self.covariance is None else self.covariance.diagonal().sqrt()

@@ -6,7 +6,15 @@ Slabs, the continuous C-ssRBM, every slab of unit precision (only W/√α enters
     y = Wᵀx + m,      η = ½ y² − ½ m² + b̃_h,      p(hᵢ = 1 | x) = σ(ηᵢ),      sᵢ | x, h ~ N(hᵢ yᵢ, 1)
     x | h ~ N(P⁻¹ W(m∘h), P⁻¹),      P = I − W diag(h) Wᵀ
 
-P is positive definite for every h if I − WWᵀ is: then Z is finite. `contraction` gives a W for which that holds.
+P is positive definite for every h if I − WWᵀ is: then Z is finite. It is for the W of any R (visible, hidden),
+
+    W = R C⁻ᵀ,      CCᵀ = I + RᵀR,      so that      I − WWᵀ = (I + RRᵀ)⁻¹:
+
+with all spikes on the covariance of x is I + RRᵀ. Computations take P as what that is and the silent spikes S add,
+
+    P = L⁻ᵀ (I + V_S V_Sᵀ) L⁻¹,      LLᵀ = I + RRᵀ,      V = LᵀW,      VᵀV = CᵀC − I,
+
+for a factor of I + V_SᵀV_S needs no difference of numbers that are nearly one, as I − W_AᵀW_A does.
 
 Spikes alone, the Gaussian RBM:   E(x, h) = ½ xᵀx − b̃_hᵀh − xᵀWh,      η = Wᵀx + b̃_h,      x | h ~ N(Wh, I).
 
@@ -19,6 +27,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -31,15 +40,11 @@ ROWS_AT_ONCE = 64
 """Of which factors are computed together: their matrices stay in the cache (2.6 times faster with 150 hidden units)."""
 
 
-@dataclass(frozen=True)
 class WaveUnits(ABC):
-    """An RBM's parameters but for b̃_h, over whitened frames x.
-
-    Attributes:
-        weight: W, (visible, hidden).
-    """
+    """An RBM's parameters but for b̃_h, over whitened frames x: a frozen dataclass of tensors."""
 
     weight: Tensor
+    """W, (visible, hidden)."""
 
     @abstractmethod
     def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,6 +61,10 @@ class WaveUnits(ABC):
     @abstractmethod
     def given_spikes(self, spikes: Tensor) -> GivenSpikes:
         """What ``spikes`` h (rows, hidden) of 0 and 1 say of x."""
+
+    @abstractmethod
+    def alone(self) -> Tensor:
+        """`GivenSpikes.log_weight` of each h with one spike, (hidden,) float64."""
 
     def free_energy(self, frame: Tensor, hidden_bias: Tensor) -> Tensor:
         """F(x) = ½ xᵀx − Σ softplus(η), (...)."""
@@ -93,10 +102,32 @@ class WaveSlabs(WaveUnits):
     """Spikes with slabs of unit precision.
 
     Attributes:
+        raw: R, (visible, hidden).
         offset: m, (hidden,).
     """
 
+    raw: Tensor
     offset: Tensor
+
+    @cached_property
+    def hidden_factor(self) -> Tensor:
+        """C, (hidden, hidden)."""
+        return torch.linalg.cholesky(_eye_like(self.raw.mT) + self.raw.mT @ self.raw)
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """See `WaveUnits.weight`."""
+        return torch.linalg.solve_triangular(self.hidden_factor.mT, self.raw, upper=True, left=False)
+
+    @cached_property
+    def factor(self) -> Tensor:
+        """L, (visible, visible)."""
+        return torch.linalg.cholesky(_eye_like(self.raw) + self.raw @ self.raw.mT)
+
+    @cached_property
+    def seen(self) -> Tensor:
+        """V, (visible, hidden)."""
+        return self.factor.mT @ self.weight
 
     def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
         """See `WaveUnits.look`."""
@@ -115,34 +146,48 @@ class WaveSlabs(WaveUnits):
     def given_spikes(self, spikes: Tensor) -> GivenSpikes:
         """See `WaveUnits.given_spikes`.
 
-        With x integrated out the slabs of the active spikes are Gaussian of precision G = I − W_AᵀW_A and mean
-        G⁻¹ m_A; then x | s ~ N(W_A s_A, I). G is of the hidden units' size, the same for all rows but for which
-        columns count; those of silent spikes are the identity's.
+        x = Ly, where y has the precision I + V_S V_Sᵀ: it is standard normal noise e, seen through V_Sᵀ with unit noise
+        n, and found to be V_Sᵀe + n = 0. So with M = I + V_SᵀV_S, which is of the hidden units' size,
+
+            y = z − V_S M⁻¹ (V_Sᵀz + n),      z = V(m∘h) + e,      and its mean has e = n = 0.
         """
-        gram = self.weight.T @ self.weight
+        gram = self.hidden_factor.mT @ self.hidden_factor - _eye_like(self.hidden_factor)  # VᵀV
         parts = [self._given_spikes(rows, gram) for rows in spikes.split(ROWS_AT_ONCE)]
         return GivenSpikes(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
     def _given_spikes(self, spikes: Tensor, gram: Tensor) -> GivenSpikes:
-        """`given_spikes` of few rows; ``gram`` is WᵀW."""
-        precision = spikes[:, :, None] * gram * spikes[:, None, :]
-        precision = torch.eye(len(gram), dtype=gram.dtype, device=gram.device) - precision
-        factor = torch.linalg.cholesky(precision)  # L, LLᵀ = G
-        pull = torch.linalg.solve_triangular(factor, (spikes * self.offset)[:, :, None], upper=False)  # L⁻¹ m_A
-        both = torch.cat([pull, pull + torch.randn_like(pull)], dim=2)
-        slabs = torch.linalg.solve_triangular(factor.mT, both, upper=True) * spikes[:, :, None]
-        mean, drawn = (slabs.mT @ self.weight.T).unbind(1)  # each (rows, visible)
+        """`given_spikes` of few rows; ``gram`` is VᵀV."""
+        silent = 1 - spikes
+        factor = torch.linalg.cholesky(silent[:, :, None] * gram * silent[:, None, :] + _eye_like(gram))  # of M
+        pull = (spikes * self.offset) @ self.seen.mT
+        moved = torch.stack([pull, pull + torch.randn_like(pull)], dim=1)  # z, without and with noise
+        noise = torch.stack([torch.zeros_like(spikes), torch.randn_like(spikes)], dim=1)
+        found = (moved @ self.seen + noise) * silent[:, None]
+        back = torch.cholesky_solve(found.mT, factor).mT * silent[:, None]
+        mean, drawn = ((moved - back @ self.seen.mT) @ self.factor.mT).unbind(1)  # each (rows, visible)
         log_weight = (
-            0.5 * pull.square().sum((1, 2))
+            0.5 * ((mean @ self.weight) * spikes) @ self.offset
+            + self.factor.diagonal().log().sum()
             - factor.diagonal(dim1=1, dim2=2).log().sum(1)
-            - 0.5 * (spikes @ self.offset.square())
         )
-        return GivenSpikes(mean, drawn + torch.randn_like(drawn), log_weight)
+        return GivenSpikes(mean, drawn, log_weight)
+
+    def alone(self) -> Tensor:
+        """See `WaveUnits.alone`."""
+        double = self.double()
+        rest = 1 - double.weight.square().sum(0)  # G of one spike
+        return 0.5 * (double.offset.square() * (1 / rest - 1) - rest.log())
 
 
 @dataclass(frozen=True)
 class WaveSpikes(WaveUnits):
-    """Spikes alone: a Gaussian RBM."""
+    """Spikes alone: a Gaussian RBM.
+
+    Attributes:
+        weight: W, (visible, hidden).
+    """
+
+    weight: Tensor
 
     def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
         """See `WaveUnits.look`; y is η."""
@@ -162,11 +207,17 @@ class WaveSpikes(WaveUnits):
         mean = spikes @ self.weight.T
         return GivenSpikes(mean, mean + torch.randn_like(mean), 0.5 * mean.square().sum(-1))
 
+    def alone(self) -> Tensor:
+        """See `WaveUnits.alone`."""
+        return 0.5 * self.weight.double().square().sum(0)
 
-def contraction(raw: Tensor) -> Tensor:
-    """W = L⁻¹R with LLᵀ = I + RRᵀ of ``raw`` R (visible, hidden): I − WWᵀ = L⁻¹L⁻ᵀ is positive definite for any R.
 
-    With all spikes on, the covariance of x is then LᵀL: a singular value σ of R adds σ² to the unit variance.
-    """
-    identity = torch.eye(len(raw), dtype=raw.dtype, device=raw.device)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(identity + raw @ raw.T), raw, upper=False)
+def raw_of(weight: Tensor) -> Tensor:
+    """The R of which ``weight`` W (visible, hidden) is made; W's singular values must be below 1."""
+    inverse = torch.linalg.cholesky(_eye_like(weight.mT) - weight.mT @ weight)  # C⁻¹
+    return torch.linalg.solve_triangular(inverse, weight.mT, upper=False).mT
+
+
+def _eye_like(matrix: Tensor) -> Tensor:
+    """The identity that can be added to ``matrix`` times its transpose."""
+    return torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
