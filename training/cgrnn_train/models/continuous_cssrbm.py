@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cgrnn_train.models.continuous import ContinuousFrames
+from cgrnn_train.models.conditional import Conditionals
+from cgrnn_train.models.continuous import ContinuousFrames, WaveConditionals
 from cgrnn_train.models.wave_units import WaveSlabs, WaveUnits, contraction
 
 
@@ -52,6 +53,26 @@ class ContinuousCSSRBM(ContinuousFrames):
         shares = [math.expm1(math.log1p(added) * step / temperatures) / added for step in range(temperatures)]
         units = [WaveSlabs(contraction(math.sqrt(share) * self.raw_weight), self.slab_mean) for share in shares]
         return [*units, self.units()]
+
+    @torch.no_grad()
+    def precision(self, spikes: Tensor, conditionals: Conditionals) -> Tensor:
+        """(C^{v|h})⁻¹ = diag(1/d) (I − W diag(h) Wᵀ) diag(1/d), of p(v | h, u): slabs integrated out.
+
+        The paper's Fig. 4 in our terms (docs/decisions/0010-waves-are-whitened.md); its authors' code for that figure
+        adds the second part.
+
+        Args:
+            spikes: h, (..., hidden) of 0 and 1.
+            conditionals: of the same frames.
+
+        Returns:
+            (..., visible, visible), positive definite. float64, for of 1 little is left where W is at its limit.
+        """
+        weight = contraction(self.raw_weight.double())
+        inverse = 1 / WaveConditionals(*conditionals).visible_scale.double()
+        identity = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+        whitened = identity - (weight * spikes.double()[..., None, :]) @ weight.T
+        return inverse[..., :, None] * whitened * inverse[..., None, :]
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """R."""
