@@ -63,7 +63,9 @@ def write_run(folder, config: RunConfig, stretch: float = 1.0) -> CGRNN:
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
         rbm.raw_weight.mul_(stretch)
-        rbm.start_from(FrameStatistics(torch.linspace(-0.1, 0.1, 20), torch.diag(torch.linspace(0.3, 1.5, 20).square())))
+        rbm.start_from(
+            FrameStatistics(torch.linspace(-0.1, 0.1, 20), torch.diag(torch.linspace(0.3, 1.5, 20).square()))
+        )
     save_config(folder, config, "cgrnn-train fit by hand")
     save_weights(folder, model)
     return model.eval()

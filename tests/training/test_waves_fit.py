@@ -24,6 +24,7 @@ from cgrnn_train.log_likelihood import log_likelihoods
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.models.conditional import Conditionals
 from cgrnn_train.models.continuous import ContinuousFrames, WaveConditionals
+from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.run import load
 from cgrnn_train.systems import SYSTEMS
@@ -129,15 +130,12 @@ def test_a_run_that_is_stopped_ends_with_the_weights_of_one_that_was_not(sound, 
 def test_precision_is_positive_definite_for_any_state_and_spikes_after_training(sound, tmp_path):
     run(config("cgrnn", epochs=3), sound, tmp_path / "run")
     _, model = load(tmp_path / "run")
-    assert isinstance(model, EnergySystem)
-    assert isinstance(model.rbm, ContinuousFrames)
+    assert isinstance(model, CGRNN)
+    assert isinstance(model.rbm, ContinuousCSSRBM)
     torch.manual_seed(3)
     with torch.no_grad():
         given = model.rbm.conditionals(3 * torch.randn(1000, 10))
-        weight = model.rbm.units().weight.double()
-        spikes = (torch.rand(1000, 6) < torch.rand(1000, 1)).double()
-        whitened = torch.eye(SAMPLES).double() - (weight * spikes[:, None]) @ weight.T
-        precision = whitened / (given.visible_scale[:, :, None] * given.visible_scale[:, None, :]).double()
+        precision = model.rbm.precision((torch.rand(1000, 6) < torch.rand(1000, 1)).float(), given)
     assert (torch.linalg.eigvalsh(precision) > 0).all()
 
 

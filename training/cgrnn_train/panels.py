@@ -26,6 +26,7 @@ WIDTH, ROLL_HEIGHT, ACTIVATION_HEIGHT, MARGIN = 8.0, 1.7, 2.0, 0.9
 
 RIGHT, MISSED, ADDED = "#000000", "#D55E00", "#56B4E9"
 SMALL = 8
+SECONDS = "time, seconds"
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 Roll = NDArray[np.bool_]
@@ -49,7 +50,7 @@ class Clock:
         """Quarter notes where the piece, or else its set, is on a beat grid; seconds otherwise."""
         if note_value := piece.note_value or spec.note_value:
             return cls(float(4 * Fraction(note_value)), "time, quarter notes")
-        return cls(piece.frame_seconds or spec.frame_seconds, "time, seconds")
+        return cls(piece.frame_seconds or spec.frame_seconds, SECONDS)
 
 
 def pitch_name(pitch: int) -> str:

@@ -61,7 +61,7 @@ def pieces_of(data: DataSet, split: str) -> list[Piece]:
 
 
 def frame_statistics(data: DataSet) -> FrameStatistics:
-    """The mean training frame, of bits smoothed, so that no pitch is never or always on; of sound the covariance too."""
+    """The mean training frame, of bits smoothed: no pitch is never or always on; of sound the covariance too."""
     is_sound = data.values == "continuous"
     total, products, count = np.zeros(data.visible), np.zeros((data.visible, data.visible)), 0
     for piece in data.pieces("train"):

@@ -29,6 +29,7 @@ from cgrnn_train.models.wave_units import WaveUnits
 VERSION = "AIS over whitened frames, 2"
 """Of this estimate: kept chunks of another are not gone on with."""
 
+
 @dataclass(frozen=True, slots=True)
 class WaveAnnealed:
     """Chains at the end of the path, and what they say.
@@ -106,9 +107,7 @@ def _shifts(path: Sequence[WaveUnits]) -> list[Tensor]:
     return [alone[-1] - own for own in alone]
 
 
-def _anneal(
-    path: Sequence[WaveUnits], shifts: Sequence[Tensor], spikes: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
+def _anneal(path: Sequence[WaveUnits], shifts: Sequence[Tensor], spikes: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Move ``spikes`` h (rows, hidden) from the first of ``path`` to its last; their gains (rows,) float64, and h."""
     gain = spikes.new_zeros(len(spikes), dtype=torch.float64)
     gain -= path[0].given_spikes(spikes).log_weight.double()

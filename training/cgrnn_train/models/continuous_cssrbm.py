@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cgrnn_train.models.continuous import LEAST_SCALE, ContinuousFrames
+from cgrnn_train.models.conditional import Conditionals
+from cgrnn_train.models.continuous import LEAST_SCALE, ContinuousFrames, WaveConditionals
 from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.wave_units import WaveSlabs, WaveUnits
 
@@ -70,11 +71,31 @@ class ContinuousCSSRBM(ContinuousFrames):
 
     @torch.no_grad()
     def path(self, temperatures: int) -> list[WaveUnits]:
-        """See `ContinuousFrames.path`: R grows so that the log of the variance in each of its directions grows evenly."""
+        """See `ContinuousFrames.path`: the log of the variance grows evenly, in each direction of R."""
         left, sizes, right = torch.linalg.svd(self.raw_weight.double(), full_matrices=False)
         logs = torch.log1p(sizes.square())
         raws = [(left * torch.expm1(logs * step / temperatures).sqrt()) @ right for step in range(temperatures)]
         return [*(WaveSlabs(raw.to(self.raw_weight.dtype), self.slab_mean) for raw in raws), self.units()]
+
+    @torch.no_grad()
+    def precision(self, spikes: Tensor, conditionals: Conditionals) -> Tensor:
+        """(C^{v|h})⁻¹ = diag(1/d) (I − W diag(h) Wᵀ) diag(1/d), of p(v | h, u): slabs integrated out.
+
+        The paper's Fig. 4 in our terms (docs/decisions/0010-waves-are-whitened.md); its authors' code for that figure
+        adds the second part.
+
+        Args:
+            spikes: h, (..., hidden) of 0 and 1.
+            conditionals: of the same frames.
+
+        Returns:
+            (..., visible, visible), positive definite. float64, for of 1 little is left where W is at its limit.
+        """
+        weight = self.units().double().weight
+        inverse = 1 / WaveConditionals(*conditionals).visible_scale.double()
+        identity = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+        whitened = identity - (weight * spikes.double()[..., None, :]) @ weight.T
+        return inverse[..., :, None] * whitened * inverse[..., None, :]
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """R."""

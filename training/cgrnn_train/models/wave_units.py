@@ -40,11 +40,24 @@ ROWS_AT_ONCE = 64
 """Of which factors are computed together: their matrices stay in the cache (2.6 times faster with 150 hidden units)."""
 
 
+@dataclass(frozen=True)
 class WaveUnits(ABC):
-    """An RBM's parameters but for b̃_h, over whitened frames x: a frozen dataclass of tensors."""
+    """An RBM's parameters but for b̃_h, over whitened frames x.
 
-    weight: Tensor
-    """W, (visible, hidden)."""
+    Attributes:
+        raw: what W is made of, (visible, hidden): R, or W itself where there are no slabs.
+    """
+
+    raw: Tensor
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """W, (visible, hidden)."""
+        return self._weight()
+
+    @abstractmethod
+    def _weight(self) -> Tensor:
+        """W of `raw`."""
 
     @abstractmethod
     def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,11 +115,9 @@ class WaveSlabs(WaveUnits):
     """Spikes with slabs of unit precision.
 
     Attributes:
-        raw: R, (visible, hidden).
         offset: m, (hidden,).
     """
 
-    raw: Tensor
     offset: Tensor
 
     @cached_property
@@ -114,8 +125,7 @@ class WaveSlabs(WaveUnits):
         """C, (hidden, hidden)."""
         return torch.linalg.cholesky(_eye_like(self.raw.mT) + self.raw.mT @ self.raw)
 
-    @cached_property
-    def weight(self) -> Tensor:
+    def _weight(self) -> Tensor:
         """See `WaveUnits.weight`."""
         return torch.linalg.solve_triangular(self.hidden_factor.mT, self.raw, upper=True, left=False)
 
@@ -181,13 +191,11 @@ class WaveSlabs(WaveUnits):
 
 @dataclass(frozen=True)
 class WaveSpikes(WaveUnits):
-    """Spikes alone: a Gaussian RBM.
+    """Spikes alone: a Gaussian RBM."""
 
-    Attributes:
-        weight: W, (visible, hidden).
-    """
-
-    weight: Tensor
+    def _weight(self) -> Tensor:
+        """See `WaveUnits.weight`."""
+        return self.raw
 
     def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
         """See `WaveUnits.look`; y is η."""
