@@ -123,7 +123,7 @@ def _pitch_parameters(rbm: BinaryCSSRBM) -> dict[str, Row]:
 
 
 def _wave_parameters(rbm: ContinuousCSSRBM) -> dict[str, Row]:
-    units = copy.deepcopy(rbm).double().units()  # in float32 the factor of I + RRᵀ may cost W more than the margin
+    units = copy.deepcopy(rbm).double().units()  # in float32 a factor may cost W more than the margin
     weight = as_array(units.weight)
     if (gap := 1 - largest_singular_value(weight) ** 2) < MIN_GAP:
         raise ExportError(

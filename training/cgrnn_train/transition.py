@@ -74,13 +74,14 @@ class Transition(nn.Module):
 def _heads(model: CGRNN) -> tuple[list[Tensor], list[Tensor]]:
     """Return the weights (numbers, state) and the biases (numbers,) of what u implies, in the outputs' order."""
     rbm = model.rbm
-    visible, hidden = rbm.visible_modulation, rbm.hidden_modulation
-    assert visible is not None  # only RNN-ssRBM has none
+    hidden = rbm.hidden_modulation
     if not isinstance(rbm, ContinuousCSSRBM):
-        return [visible.weight, hidden.weight], [rbm.visible_bias, rbm.folded_hidden_bias()]
-    scale = rbm.scale_modulation
+        assert rbm.visible_modulation is not None  # only RNN-ssRBM has none
+        return [rbm.visible_modulation.weight, hidden.weight], [rbm.visible_bias, rbm.folded_hidden_bias()]
+    visible, scale = rbm.mean_weight(), rbm.scale_modulation
+    assert visible is not None
     assert scale is not None
-    return [visible.weight, scale.weight, hidden.weight], [rbm.visible_bias, rbm.scale_bias, rbm.hidden_bias]
+    return [visible, scale.weight, hidden.weight], [rbm.visible_bias, rbm.scale_bias, rbm.hidden_bias]
 
 
 def bundle_tensors(model: CGRNN, probe_steps: int) -> Tensors:

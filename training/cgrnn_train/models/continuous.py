@@ -58,6 +58,9 @@ class ContinuousFrames(ConditionalRBM):
 
     estimator = VERSION
 
+    axes: Tensor
+    """What U₃ is learned in, (visible, visible): columns, each with the size that the frames have along it."""
+
     def __init__(
         self, visible: int, hidden: int, state: int, *, modulates_visible: bool = True, modulates_scale: bool = True
     ) -> None:
@@ -65,7 +68,8 @@ class ContinuousFrames(ConditionalRBM):
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.scale_bias = nn.Parameter(torch.zeros(visible))  # Λ₀
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
-        self.visible_modulation = nn.Linear(state, visible, bias=False) if modulates_visible else None  # U₃
+        self.visible_modulation = nn.Linear(state, visible, bias=False) if modulates_visible else None  # of U₃
+        self.register_buffer("axes", torch.eye(visible))
         self.scale_modulation = nn.Linear(state, visible, bias=False) if modulates_scale else None  # U₁
         self.hidden_modulation = nn.Linear(state, hidden, bias=False)  # U₂
 
@@ -92,12 +96,16 @@ class ContinuousFrames(ConditionalRBM):
             if modulation is not None:
                 modulation.weight.zero_()
 
+    def mean_weight(self) -> Tensor | None:
+        """U₃, (visible, state); None if u does not enter c."""
+        return None if self.visible_modulation is None else self.axes @ self.visible_modulation.weight
+
     def conditionals(self, state: Tensor) -> WaveConditionals:
         """See `ConditionalRBM.conditionals`."""
         rows = state.shape[:-1]
         mean = self.visible_bias.expand(*rows, -1)
         if self.visible_modulation is not None:
-            mean = mean + self.visible_modulation(state)
+            mean = mean + F.linear(self.visible_modulation(state), self.axes)
         raw = self.scale_bias.expand(*rows, -1)
         if self.scale_modulation is not None:
             raw = raw + self.scale_modulation(state)

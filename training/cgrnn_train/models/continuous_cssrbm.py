@@ -48,14 +48,21 @@ class ContinuousCSSRBM(ContinuousFrames):
 
     def units(self) -> WaveSlabs:
         """See `ContinuousFrames.units`."""
-        return WaveSlabs(self.raw_weight, self.slab_mean)
+        return self._units(self.raw_weight)
+
+    def _units(self, raw: Tensor) -> WaveSlabs:
+        """The units of ``raw`` R, where `slab_mean` is how far a spike alone moves x, in standard deviations of x then:
+        m times what R adds to them, σ, would move it by σm of them, and the widest by hundreds as m learns.
+        """
+        return WaveSlabs(raw, self.slab_mean * torch.rsqrt(1 + raw.square().sum(0)))
 
     def start_from(self, start: FrameStatistics) -> None:
         """Take the mean of the training frames for c, and their principal axes for R, half of the spikes on.
 
         The axes are those of probabilistic PCA of the frames in units of their standard deviations: what the last tenth
         of them, or those without a hidden unit, have on average is in d, the rest in R. The covariance of an untrained
-        model is then that of the frames, and each axis a mixture of two widths.
+        model is then that of the frames, and each axis a mixture of two widths. U₃ is learned in these axes, for a step
+        in samples that is little along the widest of them is thousands of variances along the narrowest.
         """
         assert start.covariance is not None  # continuous frames have one
         visible, hidden = self.raw_weight.shape
@@ -66,6 +73,7 @@ class ContinuousCSSRBM(ContinuousFrames):
         added = (2 * (variance.flip(0)[:count] / left_out - 1)).clamp(min=LEAST_ADDED)
         with torch.no_grad():
             self._start(start.mean, std * left_out.sqrt())
+            self.axes.copy_(std[:, None] * axes * variance.clamp(min=0).sqrt())
             self.raw_weight[:, :count] = axes.flip(1)[:, :count] * added.sqrt()
             self.hidden_bias[:count] = -0.5 * torch.log1p(added)
 
@@ -75,7 +83,7 @@ class ContinuousCSSRBM(ContinuousFrames):
         left, sizes, right = torch.linalg.svd(self.raw_weight.double(), full_matrices=False)
         logs = torch.log1p(sizes.square())
         raws = [(left * torch.expm1(logs * step / temperatures).sqrt()) @ right for step in range(temperatures)]
-        return [*(WaveSlabs(raw.to(self.raw_weight.dtype), self.slab_mean) for raw in raws), self.units()]
+        return [*(self._units(raw.to(self.raw_weight.dtype)) for raw in raws), self.units()]
 
     @torch.no_grad()
     def precision(self, spikes: Tensor, conditionals: Conditionals) -> Tensor:
