@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cgrnn_train.panels import MARGIN, SMALL, WIDTH, Clock
 from cgrnn_train.precisions import Precisions, partial_correlations
 
-LEVEL_HEIGHT, MATRIX_HEIGHT = 1.9, 1.65
+LEVEL_HEIGHT, MATRIX_HEIGHT = 1.9, 1.5
 """Inches: of the panel of levels, and of a row of matrices."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
