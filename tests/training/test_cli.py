@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from cgrnn_train.cli import SYSTEM_NAMES, main
+from cgrnn_train.config import RunConfig
+from cgrnn_train.models.rnn import RNNConfig
 from cgrnn_train.run import save_config, save_data, save_weights
 from cgrnn_train.scores import read_scores
 from cgrnn_train.systems import SYSTEMS, build
@@ -44,6 +46,8 @@ def folder(data):
 def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
     (tmp_path / "bad.toml").write_text("[fit]\nepoch = 3\n")
     nowhere = tmp_path / "nowhere"
+    of_sound = tmp_path / "of sound"
+    save_config(of_sound, RunConfig("rnn-1", RNNConfig(kind="continuous", visible=150)), "by hand")
     cases = [
         (["fit", "--data", nowhere, "--out", tmp_path / "r"], "is not a prepared data set"),
         (["fit", "--data", folder, "--out", tmp_path / "r", "--model", "gpt"], "expected one of rnn-1, rnn-2, storn"),
@@ -67,6 +71,7 @@ def test_mistakes_are_one_sentence(command, run, folder, tmp_path):
         (["figures", run], "expected run folders and then the folder"),
         (["figures", nowhere, tmp_path / "figures", "--data", folder], "is not a run"),
         (["figures", run, tmp_path / "figures", "--data", folder, "--piece", 99], "99"),
+        (["figures", of_sound, run, tmp_path / "figures", "--data", folder], "expected one kind"),
         (["export", run, tmp_path / "b"], "give --data"),
         (["evaluate", run, "--data", folder, "--split", "tset"], "no split 'tset'"),
         (["export", nowhere, tmp_path / "b", "--data", folder], "is not a run"),

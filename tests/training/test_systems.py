@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from cgrnn_train.frame_scores import Settings
 from cgrnn_train.log_likelihood import estimator, log_likelihoods
@@ -30,6 +31,10 @@ def small(system, kind="binary", **changes):
     values = {key: value for key, value in (SIZES | {"kind": kind}).items() if key in fields}
     model = build(system, architecture.config(**(values | architecture.fixed | changes)))
     model.start_from(START[kind])
+    if kind == "continuous" and isinstance(model, EnergySystem):  # in which u says nothing at first
+        for name, parameter in model.rbm.named_parameters():
+            if "modulation" in name:
+                nn.init.normal_(parameter, std=0.3)
     return model.eval()
 
 

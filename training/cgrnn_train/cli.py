@@ -225,13 +225,16 @@ def figures(
     piece: Annotated[str, typer.Option(metavar="N|NAME", help="Which piece of the split.")] = "0",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what is drawn.")] = 0,
 ) -> None:
-    """Draw hidden activations with their sparsity, reconstructions and generated rolls, as PNG and SVG."""
-    from cgrnn_train.figures import write_figures
+    """Draw hidden activations with their sparsity, reconstructions, free play and, of sound, conditional precisions, as
+    PNG and SVG. All runs must be of pitches, or all of sound.
+    """
+    from cgrnn_train.figures import check_kinds, write_figures
     from cgrnn_train.run import RunError, open_data
 
     *runs, out = paths
     if not runs:
         raise RunError(f"found {out} alone; expected run folders and then the folder to write")
+    check_kinds(runs)  # before the data, which fit one kind
     write_figures(runs, open_data(runs[0], data), out, piece=piece, split=split, seed=seed)
     print(f"wrote {out}", file=sys.stderr)
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from cgrnn_train.data.errors import DataError
 from cgrnn_train.data.packed import as_rolls
@@ -64,7 +66,7 @@ def write_figures(
     if (out / CONFIG).exists():
         raise RunError(f"{out}: found a run folder ({CONFIG} in it); expected one for the figures, after the runs")
     runs = list(dict.fromkeys(runs))
-    _check_kinds(runs)
+    check_kinds(runs)
     for run in runs:
         open_data(run, data.folder)  # says so if its frames are others
     chosen = find_piece(data, split, piece)
@@ -90,6 +92,18 @@ def write_figures(
     return [*written, out / RECORD]
 
 
+def check_kinds(runs: Sequence[Path]) -> None:
+    """Raise `RunError` unless all runs are of pitches, or all of sound."""
+    first: dict[Kind, str] = {}
+    for run in runs:
+        first.setdefault(read_config(run).kind, run_name(run))
+    if len(first) > 1:
+        raise RunError(
+            f"found runs of pitches ({first['binary']}) and of sound ({first['continuous']}); expected one kind: draw "
+            f"each by a command of its own"
+        )
+
+
 def find_piece(data: DataSet, split: str, piece: int | str) -> Piece:
     """The piece of a split of that name, or else at that place, from 0; raises `DataError` with what there is."""
     pieces = pieces_of(data, split)
@@ -109,18 +123,6 @@ def _draw(runs: TitledRuns, data: DataSet, piece: Piece, frames: int, seed: int)
     return draw_rolls(runs, as_rolls(data, "a figure of pitches"), piece, frames, seed)
 
 
-def _check_kinds(runs: list[Path]) -> None:
-    """Raise `RunError` unless all runs are of pitches, or all of sound."""
-    first: dict[Kind, str] = {}
-    for run in runs:
-        first.setdefault(read_config(run).kind, run_name(run))
-    if len(first) > 1:
-        raise RunError(
-            f"found runs of pitches ({first['binary']}) and of sound ({first['continuous']}); expected one kind: draw "
-            f"each by a command of its own"
-        )
-
-
 def _titles(runs: list[Path]) -> list[str]:
     """The paper's names, with the run's own where they are not enough to tell runs apart; raises `RunError`."""
     titles = [system_title(read_config(run)) for run in runs]
@@ -132,7 +134,19 @@ def _titles(runs: list[Path]) -> list[str]:
 
 def _save(figure: Figure, stem: Path) -> list[Path]:
     """Write STEM.png and STEM.svg without dates and versions, so that the same figure makes the same bytes."""
+    _settle(figure)
     png, svg = stem.with_suffix(".png"), stem.with_suffix(".svg")
     figure.savefig(png, dpi=PIXELS_AN_INCH, metadata={"Software": None})
     figure.savefig(svg, dpi=PIXELS_AN_INCH, metadata={"Date": None, "Creator": None})
     return [png, svg]
+
+
+def _settle(figure: Figure) -> None:
+    """Lay ``figure`` out and leave it so, in millionths: where the solver puts a panel varies in the last bit with the
+    addresses of objects, and SVG's names are hashes of such numbers.
+    """
+    figure.set_dpi(PIXELS_AN_INCH)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(Bbox(np.round(axes.get_position(original=True).get_points(), 6)))

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cgrnn_bundle.frames import FrameSpec
@@ -104,6 +105,7 @@ def activation_panels(panels: Sequence[tuple[str, NDArray[np.floating]]], clock:
         bar = figure.colorbar(image, ax=axes, extend="both", pad=0.02)
         bar.ax.tick_params(labelsize=SMALL)
         axes.tick_params(labelsize=SMALL)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(title, loc="left")
     for axes in all_axes.flat[len(panels) :]:
         axes.set_visible(False)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from cgrnn_train.panels import MARGIN, SMALL, WIDTH, Clock
 from cgrnn_train.precisions import Precisions, partial_correlations
 
-LEVEL_HEIGHT, MATRIX_HEIGHT = 1.9, 1.65
+LEVEL_HEIGHT, MATRIX_HEIGHT = 1.9, 1.5
 """Inches: of the panel of levels, and of a row of matrices."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -58,7 +59,8 @@ def precision_panels(
             axes = figure.add_subplot(grid[1 + row, column])
             axes.set_facecolor("0.6")
             image = axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-            axes.set_title(f"{place * clock.step:.2f} s: {one.active[place]} of {one.hidden} on", fontsize=SMALL)
+            when = f"{place * clock.step:.2f} s\n" if row == 0 else ""
+            axes.set_title(f"{when}{one.active[place]} of {one.hidden} spikes", fontsize=SMALL)
             axes.set_xticks([0, len(matrix) - 1])
             axes.set_yticks([0, len(matrix) - 1], ["0", str(len(matrix) - 1)] if column == 0 else [])
             axes.tick_params(labelsize=SMALL, labelbottom=row == len(panels) - 1)
@@ -66,8 +68,10 @@ def precision_panels(
                 axes.set_ylabel(f"{title}\nsample of the frame")
             matrices.append(axes)
     if image is not None:
-        bar = figure.colorbar(image, ax=matrices, extend="both", pad=0.02, label="partial correlation")
+        bar = figure.colorbar(image, ax=matrices, pad=0.02, extend="both", aspect=15 * len(panels))
+        bar.set_label("partial correlation")
         bar.ax.tick_params(labelsize=SMALL)
+    figure.legend(loc="outside lower center", ncols=len(panels) + 1, fontsize=SMALL, frameon=False)
     return figure
 
 
@@ -86,12 +90,14 @@ def _draw_levels(
     for place in places:
         axes.axvline(time[place], color="0.8", linewidth=0.8, linestyle=":", zorder=0)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlim(0, len(rms) * clock.step)
     axes.set_xlabel(clock.label)
     axes.set_ylabel("of full scale")
     axes.set_title("Standard deviation of a sample given the spikes and the rest of its frame", loc="left")
     axes.tick_params(labelsize=SMALL)
-    axes.legend(loc="upper right", fontsize=SMALL, frameon=False, ncols=len(panels) + 1)
 
 
 def _without_diagonal(correlations: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -56,7 +56,7 @@ def precisions_of(model: System, frames: Tensor) -> Precisions | None:
     return Precisions(matrices, level, spikes.sum(1).long().numpy(), spikes.shape[1])
 
 
-def partial_correlations(precision: NDArray[np.float64]) -> NDArray[np.float64]:
+def partial_correlations(precision: NDArray[np.floating]) -> NDArray[np.float64]:
     """Of each two samples given all others, −1 to 1, of ``precision`` P (…, sample, sample): −P_ij / √(P_ii P_jj).
 
     Above 0 where two samples go up together; 1 on the diagonal.

@@ -46,7 +46,8 @@ def wave_panels(panels: Sequence[tuple[str, Samples]], sample_rate: int, truth: 
     for axes in rows[-1]:
         axes.set_xlabel(SECONDS)
     if image is not None:
-        bar = figure.colorbar(image, ax=rows[:, 1], pad=0.02, extend="min", label="decibels, 0: a sine of full scale")
+        bar = figure.colorbar(image, ax=rows[:, 1], pad=0.02, extend="min", aspect=15 * len(panels))
+        bar.set_label("decibels; 0 is a sine of full scale")
         bar.ax.tick_params(labelsize=SMALL)
     if truth is not None:
         kinds = {"the sound, or its reconstruction": RIGHT, "what the reconstruction leaves out": MISSED}
@@ -56,9 +57,12 @@ def wave_panels(panels: Sequence[tuple[str, Samples]], sample_rate: int, truth: 
 
 
 def _draw_wave(axes: Axes, samples: Samples, rest: Samples | None, sample_rate: int) -> None:
-    for values, colour in ((samples, RIGHT), (rest, MISSED)):
-        if values is not None:
-            axes.plot(np.arange(len(values)) / sample_rate, values, color=colour, linewidth=0.4, rasterized=True)
+    """The waveform, and what it leaves out: the weaker of the two in front."""
+    time = np.arange(len(samples)) / sample_rate
+    axes.plot(time, samples, color=RIGHT, linewidth=0.4, rasterized=True, zorder=2)
+    if rest is not None:
+        in_front = np.square(rest).sum() < np.square(samples).sum()
+        axes.plot(time, rest, color=MISSED, linewidth=0.4, rasterized=True, zorder=3 if in_front else 1)
     axes.set_ylabel("of full scale")
     axes.tick_params(labelsize=SMALL)
 

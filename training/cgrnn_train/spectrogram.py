@@ -26,13 +26,13 @@ class Spectrogram(NamedTuple):
     """
 
     decibels: NDArray[np.float64]
-    frequencies: NDArray[np.float64]
-    times: NDArray[np.float64]
+    frequencies: NDArray[np.floating]
+    times: NDArray[np.floating]
 
 
 def spectrogram(samples: Samples, sample_rate: int) -> Spectrogram:
-    """The spectrogram of ``samples`` (time,), full scale at ±1, with silence before and after them."""
-    padded = np.pad(samples.astype(np.float64), WINDOW // 2)
+    """The spectrogram of ``samples`` (time,), full scale at ±1, mirrored at both ends: a clip's end is no click."""
+    padded = np.pad(samples.astype(np.float64), WINDOW // 2, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]  # (time, WINDOW)
     window = np.hanning(WINDOW + 1)[:-1]
     amplitude = np.abs(np.fft.rfft(windows * window, axis=1)).T * (2 / window.sum())  # (frequency, time)
