@@ -30,9 +30,9 @@ MAX_DIRECTORY_BYTES = MIB // 64
 _RECURRENT = tuple("Add Concat Constant Gemm Identity MatMul Mul Relu Sigmoid Slice Split Sub Tanh".split())
 OPERATORS: dict[Kind, tuple[str, ...]] = {
     "binary": _RECURRENT,
-    "continuous": tuple(sorted((*_RECURRENT, "Softplus"))),  # which makes a scale positive
+    "continuous": tuple(sorted((*_RECURRENT, "Asinh", "Softplus"))),  # which tame an onset, keep a scale positive
 }
-"""All that the ONNX model may compute with."""
+"""All that the ONNX model may compute with; of sound, Asinh tames an onset and Softplus makes a scale positive."""
 MAX_ONNX_FIELDS = 1 << 17
 """Most protobuf fields in the ONNX model; a recurrent step has a few thousand."""
 MAX_VALUE_INFO_BYTES = MIB // 16

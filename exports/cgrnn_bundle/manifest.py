@@ -26,7 +26,7 @@ from cgrnn_bundle.layout import (
     Tensors,
     tensors_of,
 )
-from cgrnn_bundle.waves import WaveSpec
+from cgrnn_bundle.waves import MAX_ORDER, MAX_WINDOW, WaveSpec
 
 System = Literal["cgrnn"]
 Feed = Literal["deterministic", "stochastic", "full"]
@@ -198,6 +198,8 @@ def _wave_frame(fields: Fields) -> WaveSpec:
         frame_samples=fields.integer("frame_samples", 1, MAX_WAVE_UNITS),
         mean=fields.number("mean", -1000.0, 1000.0),
         std=fields.number("std", 1e-6, 1000.0),
+        order=(order := fields.integer("order", 0, MAX_ORDER)),
+        window=fields.integer("window", order + 1, MAX_WINDOW),
     )
     fields.close()
     return spec

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cgrnn_bundle.bundle import load
+from cgrnn_bundle.bundle import Bundle, load
 from cgrnn_bundle.errors import BundleError
 from cgrnn_bundle.shipped import find_bundle, shipped_bundles
-from cgrnn_bundle.waves import WaveSpec
+from cgrnn_bundle.waves import WaveCoder, WaveSpec
 from cgrnn_live.engine import Engine, Evidence
 from cgrnn_live.portnames import PortError
 from cgrnn_live.ports import choose_api, has_virtual_ports, list_inputs, list_outputs
 from cgrnn_live.sound_card import SoundError, default_device, list_devices
 from cgrnn_live.wave_engine import WaveEngine
+from cgrnn_live.wave_source import LOUDEST_MODEL_SAMPLE
 
 STEPS = 100
 """Of the engine, timed."""
@@ -92,14 +93,28 @@ def _model(name: str) -> Finding:
 
 
 def _open(name: str) -> tuple[float, Callable[[], None], str]:
-    """Return a model's frame in seconds, its step (one frame drawn and heard), and what to do where that is slow."""
+    """Return a model's frame in seconds, its step, and what to do where that is slow.
+
+    A step is one frame drawn and heard, of sound as samples too.
+    """
     bundle = load(find_bundle(name))
     if isinstance(bundle.manifest.frame, WaveSpec):
-        wave = WaveEngine(bundle, seed=0)
-        return wave.spec.frame_seconds, lambda: wave.advance(wave.sample()), "give fewer sweeps (--gibbs)"
+        return bundle.manifest.frame.frame_seconds, _wave_step(bundle), "give fewer sweeps (--gibbs)"
     engine, evidence = Engine(bundle, seed=0), Evidence.build()
     fix = "give fewer sweeps (--gibbs) or a longer --frame"
     return engine.frame_spec.frame_seconds, lambda: engine.advance(engine.sample(evidence)), fix
+
+
+def _wave_step(bundle: Bundle) -> Callable[[], None]:
+    engine = WaveEngine(bundle, seed=0)
+    coder = WaveCoder(engine.spec, loudest=LOUDEST_MODEL_SAMPLE)
+
+    def step() -> None:
+        frame = engine.sample()
+        coder.decode(frame)
+        engine.advance(frame)
+
+    return step
 
 
 def _midi_fix() -> str:

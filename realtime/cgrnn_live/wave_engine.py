@@ -1,4 +1,4 @@
-"""The pure streaming step over sound: a normalised frame out, the frame that was heard in. No clock, no device.
+"""The pure streaming step over sound: a frame out, the frame that was heard in. No clock, no device.
 
     frame = engine.sample()    # v_n ~ p(v | u_(n−1))
     engine.advance(heard)      # u_n from what was really heard in frame n: the engine's frame, or a prompt's
@@ -70,7 +70,7 @@ class WaveEngine:
         self._innovation = np.zeros(self.spec.frame_samples)
 
     def sample(self, sweeps: int | None = None) -> WaveFrame:
-        """Draw the frame to play, (frame_samples,) normalised; ``sweeps`` overrides `sweeps` when time is short."""
+        """Draw the frame to play, (frame_samples,); ``sweeps`` overrides `sweeps` when time is short."""
         x = self._sampler.sample(
             self._innovation,
             self._hidden_bias,
@@ -80,7 +80,7 @@ class WaveEngine:
         return (self._mean + self._scale * x).astype(np.float32)
 
     def advance(self, heard: WaveFrame) -> None:
-        """Close the frame: draw h∘s given what was ``heard``, (frame_samples,) normalised, and advance u.
+        """Close the frame: draw h∘s given what was ``heard``, (frame_samples,), and advance u.
 
         Raises:
             ValueError: ``heard`` is no frame of this model, or not finite: u would never be finite again.
@@ -98,8 +98,8 @@ class WaveEngine:
         self._check_outputs()
 
     def _check_outputs(self) -> None:
-        outputs = (self._transition.state, self._mean, self._scale, self._hidden_bias)
-        if not all(np.isfinite(values).all() for values in outputs) or not self._scale.min() >= MIN_SCALE:
+        outputs = np.concatenate([self._transition.state, self._mean, self._scale, self._hidden_bias])
+        if not np.isfinite(outputs).all() or not self._scale.min() >= MIN_SCALE:
             raise BundleError(
                 f"{self._name}: transition.onnx gives numbers that are not finite, or a scale below {MIN_SCALE:.3g}, "
                 "expected those of a trained model: export it again, or train it longer"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cgrnn_bundle.waves import WaveSpec, samples_to_frames
 from cgrnn_live.errors import UsageError
+from cgrnn_live.wave_source import LOUDEST_MODEL_SAMPLE
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -30,10 +31,10 @@ class WavePromptError(UsageError):
 
 
 def read_wave_prompt(path: Path, spec: WaveSpec) -> Samples:
-    """Return the sound in a file as normalised frames, (frames, frame_samples) float32.
+    """Return the sound in a file as frames, (frames, frame_samples) float32, that decode to it.
 
     Channels are mixed to one, and the rate becomes ``spec``'s. What does not fill a frame is left out at the beginning:
-    the model goes on from the sound's very end.
+    the model goes on from the sound's very end. Samples are held within ± `LOUDEST_MODEL_SAMPLE`.
 
     Raises:
         WavePromptError: the file is missing, is not sound, is empty, too long or too short, or has a NaN.
@@ -51,7 +52,7 @@ def read_wave_prompt(path: Path, spec: WaveSpec) -> Samples:
         raise WavePromptError(
             f"{path} is shorter than one frame of the model; give one of at least {1e3 * spec.frame_seconds:.1f} ms."
         )
-    return samples_to_frames(samples[len(samples) % spec.frame_samples :], spec)
+    return samples_to_frames(samples[len(samples) % spec.frame_samples :], spec, loudest=LOUDEST_MODEL_SAMPLE)
 
 
 def _resampled(path: Path, file: SoundFile, rate: int) -> Samples:

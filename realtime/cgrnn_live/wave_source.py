@@ -1,6 +1,6 @@
 """Sound from a model, as a stream of samples at any rate: whoever pulls, and however much at a time, gets the same.
 
-    frames (the prompt's, then the model's) ─► samples ─► no NaN ─► soxr ─► limiter ─► pull
+    frames (the prompt's, then the model's) ─► coder ─► samples, no NaN ─► soxr ─► limiter ─► pull
 
 Each frame goes through the whole chain by itself, so that the division of the pulls cannot matter: a sound card that
 takes 256 samples at a time plays, bit for bit, what a file has.
@@ -15,7 +15,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from cgrnn_bundle.waves import WaveSpec, frames_to_samples
+from cgrnn_bundle.waves import WaveCoder, WaveSpec
 from cgrnn_live.limiter import Limiter
 
 Samples = NDArray[np.float32]
@@ -24,7 +24,8 @@ QUALITY = "HQ"
 """Of soxr: its errors are below 20-bit samples'."""
 
 LOUDEST_MODEL_SAMPLE = 16.0
-"""Full scale times this is all that the limiter needs to be shown; more could overflow in the resampler."""
+"""Full scale times this is all that the limiter needs to be shown; more could overflow in the resampler. The coder
+hears no more either, so that a loud model is not predicted to go on louder still."""
 
 
 class FrameSource(Protocol):
@@ -36,11 +37,11 @@ class FrameSource(Protocol):
         ...
 
     def sample(self) -> Samples:
-        """Draw the next frame, (frame_samples,) float32, normalised."""
+        """Draw the next frame, (frame_samples,) float32."""
         ...
 
     def advance(self, heard: Samples) -> None:
-        """Go on from the frame that was heard, (frame_samples,) float32, normalised."""
+        """Go on from the frame that was heard, (frame_samples,) float32."""
         ...
 
     def reset(self) -> None:
@@ -54,13 +55,15 @@ class WaveSource:
     Attributes:
         sample_rate: of what `pull` returns, in samples a second.
         frames: of the model so far, the prompt's included.
-        not_finite: of those, frames with a NaN or an infinity. Each is silence, and the model begins anew after it.
+        not_finite: of those, frames that are, or whose samples are, NaN or infinite. Each is silence, and the model
+            begins anew after it, with no history.
         peak: the highest sample so far; full scale is 1.
     """
 
     def __init__(self, engine: FrameSource, sample_rate: int, prompt: Samples | None = None) -> None:
-        """Begin; ``prompt`` is (frames, frame_samples), normalised."""
+        """Begin; ``prompt`` is (frames, frame_samples), as `wave_prompt.read_wave_prompt` gives it."""
         self._engine = engine
+        self._coder = WaveCoder(engine.spec, loudest=LOUDEST_MODEL_SAMPLE)
         self._prompt = deque([] if prompt is None else prompt)
         self.frames = 0
         self.not_finite = 0
@@ -117,13 +120,13 @@ class WaveSource:
         """Return what the next frame adds at `sample_rate`; soxr may keep it back and return several at a time."""
         with np.errstate(over="ignore", invalid="ignore"):
             frame = self._prompt.popleft() if self._prompt else self._engine.sample()
-            samples = frames_to_samples(frame[np.newaxis], self._engine.spec)
+            samples = self._coder.decode(frame)
         self.frames += 1
-        if np.isfinite(frame).all():
+        if np.isfinite(frame).all() and np.isfinite(samples).all():
             self._engine.advance(frame)
-            samples = np.clip(samples, -LOUDEST_MODEL_SAMPLE, LOUDEST_MODEL_SAMPLE)
         else:
             self.not_finite += 1
             self._engine.reset()
+            self._coder.reset()
             samples = np.zeros_like(samples)
         return samples if self._resampler is None else self._resampler.resample_chunk(samples)

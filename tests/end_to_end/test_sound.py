@@ -60,9 +60,9 @@ Play = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model with the paper's frames, whose sound is never twice the same."""
+    """A small model with the paper's frames, of a prediction's residuals, whose sound is never twice the same."""
     path = tmp_path_factory.mktemp("bundles") / "tiny-sound"
-    save(sound_bundle(visible=150, hidden=12, state=8, sample_rate=11_025, std=0.2), path)
+    save(sound_bundle(visible=150, hidden=12, state=8, sample_rate=11_025, std=0.2, order=8, level=0.2), path)
     return path
 
 

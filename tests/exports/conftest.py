@@ -92,7 +92,7 @@ def bundle(transition: bytes, run: Transition) -> Bundle:
 @pytest.fixture(scope="session")
 def sound() -> Bundle:
     """A small bundle of kind "continuous"."""
-    return sound_bundle()
+    return sound_bundle(order=2, window=40)
 
 
 @pytest.fixture

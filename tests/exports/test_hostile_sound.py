@@ -35,6 +35,8 @@ REMOVED = ...  # for `edit`
         ("frame/pitches", 128, "frame.'pitches' is unknown"),
         ("frame/rule", "half", "frame.'rule' is unknown"),
         ("frame/std", REMOVED, "frame.std is missing"),
+        ("frame/order", REMOVED, "frame.order is missing"),
+        ("frame/window", REMOVED, "frame.window is missing"),
         ("frame/sample_rate", 0, "frame.sample_rate is 0, expected an integer from 1 to 768000"),
         ("frame/sample_rate", 11025.0, "frame.sample_rate is 11025.0"),
         ("frame/frame_samples", 0, "frame.frame_samples is 0, expected an integer from 1 to 2048"),
@@ -45,6 +47,13 @@ REMOVED = ...  # for `edit`
         ("frame/std", 0, "frame.std is 0, expected a finite number from 1e-06"),
         ("frame/std", -0.1, "frame.std is -0.1"),
         ("frame/std", float("inf"), "frame.std is inf"),
+        ("frame/order", -1, "frame.order is -1, expected an integer from 0 to 512"),
+        ("frame/order", 513, "frame.order is 513, expected an integer from 0 to 512"),
+        ("frame/order", 2.0, "frame.order is 2.0, expected an integer"),
+        ("frame/order", True, "frame.order is True, expected an integer"),
+        ("frame/window", 2, "frame.window is 2, expected an integer from 3 to 65536"),
+        ("frame/window", 1 << 17, "frame.window is 131072, expected an integer from 3 to 65536"),
+        ("frame/window", None, "frame.window is None, expected an integer"),
         ("sizes/visible", 128, "sizes.visible is 128, expected an integer from 6 to 6"),
         ("sizes/hidden", MAX_WAVE_UNITS + 1, "sizes.hidden is 2049, expected an integer from 1 to 2048"),
         ("tensors/outputs/visible_bias", {}, "tensors.outputs.'visible_bias' is unknown"),
@@ -130,15 +139,29 @@ def with_node(transition: bytes, operator: str) -> bytes:
     return model.SerializeToString()
 
 
-def test_softplus_is_of_sound_alone_and_nothing_else_new_is(
-    folder: Path, sound_folder: Path, bundle: Bundle, sound: Bundle, assert_refused: Refused, put: Put
+@pytest.mark.parametrize("operator", ["Asinh", "Softplus"])
+def test_two_operators_are_of_sound_alone(
+    folder: Path,
+    sound_folder: Path,
+    bundle: Bundle,
+    sound: Bundle,
+    operator: str,
+    assert_refused: Refused,
+    put: Put,
 ):
-    put(folder, TRANSITION, with_node(bundle.transition, "Softplus"))
-    assert_refused(folder, re.escape(TRANSITION), "the operator 'Softplus', expected only Add, .*, Split, Sub, Tanh")
-    put(sound_folder, TRANSITION, with_node(sound.transition, "Softplus"))
+    put(folder, TRANSITION, with_node(bundle.transition, operator))
+    assert_refused(
+        folder, re.escape(TRANSITION), f"the operator '{operator}', expected only Add, Concat, .*, Sub, Tanh"
+    )
+    put(sound_folder, TRANSITION, with_node(sound.transition, operator))
     assert load(sound_folder).manifest == sound.manifest
-    put(sound_folder, TRANSITION, with_node(sound.transition, "Exp"))
-    assert_refused(sound_folder, re.escape(TRANSITION), "the operator 'Exp', expected only Add, .*Softplus, Split")
+
+
+@pytest.mark.parametrize("operator", ["Exp", "Sinh", "Loop"])
+def test_nothing_else_new_is(sound_folder: Path, sound: Bundle, operator: str, assert_refused: Refused, put: Put):
+    put(sound_folder, TRANSITION, with_node(sound.transition, operator))
+    expected = "expected only Add, Asinh, Concat, .*, Slice, Softplus, Split"
+    assert_refused(sound_folder, re.escape(TRANSITION), f"the operator '{operator}', {expected}")
 
 
 def test_save_refuses_what_load_would(sound: Bundle, tmp_path: Path):
@@ -146,6 +169,7 @@ def test_save_refuses_what_load_would(sound: Bundle, tmp_path: Path):
     wrong = {
         "'low' is unknown": dataclasses.replace(manifest, low=3),
         "frame.std is 1e-09": dataclasses.replace(manifest, frame=WaveSpec(8_000, 6, 0.0, 1e-9)),
+        "frame.order is 2.0": dataclasses.replace(manifest, frame=WaveSpec(8_000, 6, order=2.0)),  # pyright: ignore[reportArgumentType]
         "sizes.visible is 6": dataclasses.replace(manifest, frame=WaveSpec(8_000, 7)),
         "low is missing": dataclasses.replace(manifest, frame=FrameSpec()),
     }

@@ -41,13 +41,13 @@ GOLDEN_ARRAYS = {
     "probe.visible_scale": np.array([SOFTPLUS], np.float32),
     "probe.hidden_bias": np.array([[1.5]], np.float32),
 }
-GOLDEN_ZIP_SHA256 = "e9eb0a8276f8356e06f0bde4de08f9d256df7efd737b638e72f0bb078fdea105"
+GOLDEN_ZIP_SHA256 = "1fba41641a962e4ac1ac68401d5e83de6df44de810a1a69a0cb8250c198c7e77"
 
 
 def golden() -> Bundle:
     manifest = Manifest(
         name="golden-sound",
-        frame=WaveSpec(sample_rate=11_025, frame_samples=2, mean=0.125, std=0.5),
+        frame=WaveSpec(sample_rate=11_025, frame_samples=2, mean=0.125, std=0.5, order=3, window=8),
         sizes=Sizes(visible=2, hidden=1, state=1),
         feed="full",
         spike_slab_feed="mean",
@@ -91,7 +91,7 @@ def test_round_trip(sound: Bundle, tmp_path: Path, name: str):
     loaded = load(tmp_path / name)
     assert (loaded.manifest, loaded.transition, loaded.card) == (sound.manifest, sound.transition, sound.card)
     assert loaded.manifest.kind == "continuous"
-    assert loaded.manifest.frame == WaveSpec(8_000, 6, 0.01, 0.1)
+    assert loaded.manifest.frame == WaveSpec(8_000, 6, 0.01, 0.1, order=2, window=40)
     assert loaded.arrays.keys() == sound.arrays.keys()
     for array, values in sound.arrays.items():
         np.testing.assert_array_equal(loaded.arrays[array], values)

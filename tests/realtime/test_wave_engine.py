@@ -10,7 +10,6 @@ from cgrnn_bundle.bundle import Bundle, BundleError, Sizes, load, save
 from cgrnn_bundle.layout import tensors_of
 from cgrnn_bundle.probe import record_probe
 from cgrnn_bundle.shipped import find_bundle
-from cgrnn_bundle.waves import WaveSpec
 from cgrnn_live.doctor import examine
 from cgrnn_live.engine import Engine
 from cgrnn_live.loading import Sampling, describe_models, open_engine, open_wave_engine
@@ -121,7 +120,7 @@ def test_temperature_widens_what_is_drawn(bundle: Bundle):
 def test_defaults_are_the_bundles_and_sweeps_can_be_cut(bundle: Bundle):
     manifest = dataclasses.replace(bundle.manifest, temperature=0.75, sweeps=7)
     engine = WaveEngine(dataclasses.replace(bundle, manifest=manifest), seed=0)
-    assert (engine.temperature, engine.sweeps, engine.spec) == (0.75, 7, WaveSpec(8_000, 6, 0.01, 0.1))
+    assert (engine.temperature, engine.sweeps, engine.spec) == (0.75, 7, bundle.manifest.frame)
     one = WaveEngine(bundle, seed=0, sweeps=1).sample()
     assert np.array_equal(one, WaveEngine(bundle, seed=0, sweeps=9).sample(sweeps=1))
     assert not np.array_equal(one, WaveEngine(bundle, seed=0, sweeps=9).sample())
@@ -195,7 +194,9 @@ def test_it_opens_by_name_or_path(bundle: Bundle, tmp_path):
     assert np.array_equal(play(engine, 5), play(WaveEngine(bundle, seed=3, temperature=0.5, sweeps=2), 5))
 
 
-def test_a_shipped_model_of_sound_is_listed_and_examined(bundle: Bundle, tmp_path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("order", [0, 8])
+def test_a_shipped_model_of_sound_is_listed_and_examined(order: int, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    bundle = sound_bundle(order=order)
     (tmp_path / "models").mkdir()
     pop = load(find_bundle("pop"))
     save(bundle, tmp_path / "models" / "noise")

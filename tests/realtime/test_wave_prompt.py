@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from cgrnn_bundle.waves import WaveSpec, frames_to_samples
+from cgrnn_bundle.waves import WaveCoder, WaveSpec, frames_to_samples, samples_to_frames
 from cgrnn_live.wave_prompt import LONGEST_SECONDS, WavePromptError, read_wave_prompt
+from cgrnn_live.wave_source import LOUDEST_MODEL_SAMPLE
 
 SPEC = WaveSpec(mean=0.02, std=0.15)
+PREDICTED = WaveSpec(mean=0.02, std=0.15, order=8, window=400)
 Write = Callable[..., Path]
 
 
@@ -73,6 +75,25 @@ def test_the_very_end_is_kept_and_what_fills_no_frame_is_left_out_at_the_beginni
     samples = np.linspace(-0.5, 0.5, 150 * 4 + 100)
     frames = read_wave_prompt(write(samples, SPEC.sample_rate, subtype="FLOAT"), SPEC)
     assert frames_to_samples(frames, SPEC) == pytest.approx(samples[100:], abs=1e-6)
+
+
+@pytest.mark.parametrize("spec", [SPEC, PREDICTED])
+def test_frames_decode_to_the_sound_whatever_they_are(write: Write, spec: WaveSpec) -> None:
+    samples = tone(2.0, spec.sample_rate) * np.linspace(0, 1, 22_050) ** 2
+    frames = read_wave_prompt(write(samples, spec.sample_rate, subtype="FLOAT"), spec)
+    assert (frames.shape, frames.dtype) == ((147, 150), np.float32)
+    assert np.abs(frames_to_samples(frames, spec) - samples).max() < 1e-6
+    assert np.array_equal(frames, samples_to_frames(samples.astype(np.float32), spec))
+
+
+@pytest.mark.parametrize("spec", [SPEC, PREDICTED])
+def test_a_sound_beyond_bounds_is_held_within_them(write: Write, spec: WaveSpec) -> None:
+    """As whole numbers for floats are, ± 32,768; and the coder of who plays it holds the same samples."""
+    samples = 32_768 * tone(2.0, spec.sample_rate)
+    frames = read_wave_prompt(write(samples, spec.sample_rate, subtype="FLOAT"), spec)
+    coder = WaveCoder(spec, loudest=LOUDEST_MODEL_SAMPLE)
+    sound = np.concatenate([coder.decode(frame) for frame in frames])
+    assert np.abs(sound - samples.clip(-LOUDEST_MODEL_SAMPLE, LOUDEST_MODEL_SAMPLE)).max() < 1e-4
 
 
 def test_a_long_file_is_read_by_blocks_without_a_seam(write: Write) -> None:

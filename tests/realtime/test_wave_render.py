@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from cgrnn_bundle.bundle import save
+from cgrnn_bundle.bundle import Bundle, save
 from cgrnn_bundle.errors import BundleError
+from cgrnn_bundle.waves import frames_to_samples
 from cgrnn_live.recording import FileError
 from cgrnn_live.wave_engine import WaveEngine
 from cgrnn_live.wave_prompt import WavePromptError, read_wave_prompt
@@ -18,11 +19,17 @@ from small_bundles import sound_bundle
 from tones import Tones
 
 
+@pytest.fixture(scope="module", params=[0, 8], ids=["samples", "a prediction's residuals"])
+def bundle(request: pytest.FixtureRequest) -> Bundle:
+    """A small model of sound."""
+    return sound_bundle(visible=60, order=request.param, level=0.2)
+
+
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A small model of sound, on disk."""
+def model(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same, on disk."""
     path = tmp_path_factory.mktemp("bundles") / "tiny-sound"
-    save(sound_bundle(visible=60), path)
+    save(bundle, path)
     return str(path)
 
 
@@ -67,16 +74,27 @@ def test_a_render_reports_what_it_wrote(tmp_path: Path, model: str) -> None:
     }
 
 
-def test_a_prompt_sounds_first_and_is_continued(tmp_path: Path, model: str) -> None:
+def test_a_prompt_sounds_first_and_is_continued(tmp_path: Path, bundle: Bundle, model: str) -> None:
     prompt = (0.2 * np.sin(np.arange(6_000) / 4)).astype(np.float32)
     soundfile.write(tmp_path / "phrase.wav", prompt, 8_000, subtype="FLOAT")
     play(WaveSetup(seed=3, model=model, prompt=tmp_path / "phrase.wav", render=tmp_path / "out.wav"))
     samples, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert len(samples) == 6_000 + 30 * 8_000
     assert samples[:6_000] == pytest.approx(prompt, abs=1e-6)
-    engine = WaveEngine(sound_bundle(visible=60), seed=3)
+    engine = WaveEngine(bundle, seed=3)
     frames = read_wave_prompt(tmp_path / "phrase.wav", engine.spec)
     assert np.array_equal(samples, WaveSource(engine, 8_000, frames).pull(len(samples)))
+
+
+def test_a_render_is_the_models_frames_decoded(tmp_path: Path, bundle: Bundle, model: str) -> None:
+    summary = play(WaveSetup(seed=3, model=model, render=tmp_path / "out.wav", duration=0.6))
+    samples, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    engine, frames = WaveEngine(bundle, seed=3), []
+    for _ in range(80):
+        frames.append(engine.sample())
+        engine.advance(frames[-1])
+    assert summary["limited"] == 0  # so that nothing comes between
+    assert np.array_equal(samples, frames_to_samples(np.array(frames), engine.spec))
 
 
 def test_a_prompt_as_long_as_the_duration_is_refused(tmp_path: Path, model: str) -> None:

@@ -156,6 +156,18 @@ def test_a_direction_at_the_edge_of_the_format(bias):
     assert turned.var(axis=(0, 1)) == pytest.approx(variance, rel=0.1)
 
 
+@pytest.mark.parametrize("largest", [0.5, 0.95, (1 - 2.0**-19) ** 0.5], ids=str)
+def test_the_mean_given_any_spikes_is_exact_whichever_way_it_is_solved(largest):
+    """At a temperature of 0, nearly: few spikes go by themselves, many by the silent ones, all by none."""
+    weight, mean, _ = small_model(largest)
+    sampler = WaveSampler(weight, mean, np.random.default_rng(0))
+    for spikes, expected in zip(spike_vectors(HIDDEN), components(weight, mean)[0], strict=True):
+        hidden_bias = np.where(spikes > 0, 1e4, -1e4).astype(np.float32)
+        x = sampler.sample(np.zeros(VISIBLE), hidden_bias, sweeps=1, temperature=1e-24)
+        # Noise of 1e-12, and rounding of 1e-16, both times the condition, 5e5 at the edge, and means as large.
+        assert np.abs(x - expected).max() < 1e-8 * max(1.0, np.abs(expected).max())
+
+
 def test_the_start_is_forgotten():
     """Chains from silence and from a loud frame end alike, where no spike holds another in its state for long."""
     model = small_model(largest=0.7)

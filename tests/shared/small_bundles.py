@@ -19,14 +19,17 @@ def value_infos(shapes: Shapes) -> list:
     return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
 
 
-def sound_transition(tensors: Tensors, seed: int = 7) -> bytes:
-    """Return u' = tanh([v, h∘s, u] A), mean u' B, scale 0.1 + softplus(u' D - 2), b_h u' C as ONNX; A to D drawn."""
+def sound_transition(tensors: Tensors, level: float = 1.0, seed: int = 7) -> bytes:
+    """Return u' = tanh([asinh v, h∘s, u] A), mean u' B, scale 0.1 + softplus(u' D - 2), b_h u' C as ONNX; all drawn.
+
+    level: of the mean; below 0.5 the residuals of a prediction fade.
+    """
     rng = np.random.default_rng(seed)
     units = {name: shape[1] for name, shape in {**tensors.inputs, **tensors.outputs}.items()}
     seen = units["frame"] + units["spike_slab"] + units["state"]
     weights = {
         "A": rng.standard_normal((seen, units["state"])) / seen**0.5,
-        "B": rng.standard_normal((units["state"], units["frame"])) / units["state"] ** 0.5,
+        "B": level * rng.standard_normal((units["state"], units["frame"])) / units["state"] ** 0.5,
         "C": rng.standard_normal((units["state"], units["spike_slab"])),
         "D": rng.standard_normal((units["state"], units["frame"])) / units["state"] ** 0.5,
         "least": np.full((1, 1), 0.1),
@@ -34,7 +37,8 @@ def sound_transition(tensors: Tensors, seed: int = 7) -> bytes:
     }
     graph = helper.make_graph(
         [
-            helper.make_node("Concat", ["frame", "spike_slab", "state"], ["x"], axis=1),
+            helper.make_node("Asinh", ["frame"], ["tamed"]),
+            helper.make_node("Concat", ["tamed", "spike_slab", "state"], ["x"], axis=1),
             helper.make_node("MatMul", ["x", "A"], ["y"]),
             helper.make_node("Tanh", ["y"], ["next_state"]),
             helper.make_node("MatMul", ["next_state", "B"], ["visible_mean"]),
@@ -71,6 +75,9 @@ def sound_bundle(
     sample_rate: int = 8_000,
     mean: float = 0.01,
     std: float = 0.1,
+    order: int = 0,
+    window: int = 400,
+    level: float = 1.0,
     feed: SpikeSlabFeed = "sampled",
     seed: int = 3,
 ) -> Bundle:
@@ -79,7 +86,7 @@ def sound_bundle(
     sizes = Sizes(visible=visible, hidden=hidden, state=state)
     manifest = Manifest(
         name="tiny-sound",
-        frame=WaveSpec(sample_rate, visible, mean, std),
+        frame=WaveSpec(sample_rate, visible, mean, std, order, window),
         sizes=sizes,
         feed="full",
         spike_slab_feed=feed,
@@ -96,6 +103,6 @@ def sound_bundle(
         "initial_visible_scale": np.full(visible, 0.2, np.float32),
         "initial_hidden_bias": np.zeros(hidden, np.float32),
     }
-    transition = sound_transition(tensors_of("continuous", sizes, manifest.probe.steps))
+    transition = sound_transition(tensors_of("continuous", sizes, manifest.probe.steps), level)
     arrays |= record_probe(open_transition(transition), arrays["initial_state"], "continuous", sizes, manifest.probe)
     return Bundle(manifest, transition, arrays, "# Tiny sound\n\nNoise.\n")

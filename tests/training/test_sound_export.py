@@ -63,6 +63,7 @@ def write_run(folder, config: RunConfig, stretch: float = 1.0) -> CGRNN:
         rbm.start_from(
             FrameStatistics(torch.linspace(-0.1, 0.1, 20), torch.diag(torch.linspace(0.3, 1.5, 20).square()))
         )
+        rbm.hidden_bias.zero_()
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
         rbm.raw_weight.normal_(std=0.25 * stretch)

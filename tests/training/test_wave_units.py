@@ -11,7 +11,7 @@ from torch import Tensor
 from cgrnn_train.likelihood.wave_ais import reverse_wave_ais, wave_ais
 from cgrnn_train.likelihood.wave_exact import MAX_HIDDEN, all_spikes, exact_spike_log_weights, exact_wave_log_partition
 from cgrnn_train.models.continuous import ContinuousFrames, WaveConditionals
-from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
+from cgrnn_train.models.continuous_cssrbm import LOUD, QUIET, ContinuousCSSRBM
 from cgrnn_train.models.gaussian_rbm import GaussianRBM
 from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.wave_units import WaveSlabs, WaveSpikes, WaveUnits, raw_of
@@ -94,8 +94,9 @@ def test_hidden_units_given_x_have_their_means(units: WaveUnits):
     assert ((drawn.mean(0) - units.mean_hidden(*look)).abs() < 5 * error).all()
 
 
+@pytest.mark.parametrize("collapsed", [True, False])
 @pytest.mark.parametrize("kind", [ContinuousCSSRBM, GaussianRBM])
-def test_gibbs_reproduces_the_exact_mean_and_covariance_of_v(kind: type[ContinuousFrames]):
+def test_gibbs_reproduces_the_exact_mean_and_covariance_of_v(kind: type[ContinuousFrames], collapsed: bool):
     torch.manual_seed(4)
     rbm = kind(3, 4, STATE).double()
     with torch.no_grad():
@@ -104,9 +105,9 @@ def test_gibbs_reproduces_the_exact_mean_and_covariance_of_v(kind: type[Continuo
     given = rbm.conditionals(torch.randn(STATE).double())
     rows = each_row(given, 4000)
     exact_mean, exact_covariance = exact_moments(rbm, given)
-    chains, kept = torch.zeros(4000, 4).double(), list[Tensor]()
+    chains, kept = torch.zeros(4000, 3).double(), list[Tensor]()
     for sweep in range(120):
-        fantasy, chains = rbm.gibbs(chains, rows, 1)
+        fantasy, chains = rbm.gibbs(chains, rows, 1, collapsed=collapsed)
         if sweep >= 40:
             kept.append(rows.colour(fantasy))
     v = torch.stack(kept)  # (sweeps, chains, 3)
@@ -239,18 +240,51 @@ def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: type[C
         assert ((parts.mean(0) - expected).abs() < 5 * error + 1e-9).all()
 
 
-@pytest.mark.parametrize("hidden", [3, 6, 8])
-def test_an_untrained_model_has_the_moments_of_the_training_frames(hidden: int):
-    torch.manual_seed(11)
-    mixing = torch.randn(6, 6).double() * torch.tensor([3.0, 1, 0.5, 0.2, 0.05, 0.01]).double()
-    mean, covariance = torch.linspace(-0.5, 0.5, 6), (mixing @ mixing.T).float()
+def coloured_start() -> FrameStatistics:
+    mixing = torch.randn(6, 6, generator=torch.Generator().manual_seed(11)) * torch.tensor([3.0, 1, 0.5, 0.3, 0.2, 0.1])
+    return FrameStatistics(torch.linspace(-0.5, 0.5, 6), mixing @ mixing.T)
+
+
+def untrained(hidden: int) -> ContinuousCSSRBM:
     rbm = ContinuousCSSRBM(6, hidden, STATE)
-    rbm.start_from(FrameStatistics(mean, covariance))
-    found_mean, found = exact_moments(rbm.double(), rbm.double().conditionals(torch.zeros(STATE).double()))
-    assert torch.allclose(found_mean, mean.double(), atol=1e-6)
-    std = covariance.diagonal().sqrt()
-    error = (found - covariance).abs() / torch.outer(std, std)
-    assert error.max() < (0.2 if hidden == 3 else 0.02)  # three axes, or all but the last
+    rbm.start_from(coloured_start())
+    return rbm.double()
+
+
+def test_an_untrained_model_has_the_mean_of_the_training_frames():
+    found, _ = exact_moments(untrained(8), untrained(8).conditionals(torch.zeros(STATE).double()))
+    assert torch.allclose(found, coloured_start().mean.double(), atol=1e-6)
+
+
+def test_the_spikes_of_an_untrained_model_add_the_covariance_of_the_training_frames():
+    """On the average of many: d² (I + RRᵀ) with all on is QUIET² (the narrowest's + LOUD times the frames')."""
+    torch.manual_seed(3)
+    start = coloured_start()
+    assert start.covariance is not None
+    std = start.covariance.diagonal().sqrt().double()
+    narrowest = torch.linalg.eigvalsh(start.covariance.double() / torch.outer(std, std))[0]
+    total = torch.zeros(6, 6).double()
+    for _ in range(400):
+        rbm = untrained(9)
+        scale = rbm.conditionals(torch.zeros(STATE).double()).visible_scale
+        whitened = torch.eye(6) + rbm.raw_weight @ rbm.raw_weight.T
+        total += (torch.outer(scale, scale) * whitened).detach() / 400
+    expected = QUIET**2 * (narrowest * torch.diag(std.square()) + LOUD * start.covariance.double())
+    assert ((total - expected).abs() / torch.outer(std, std)).max() < 0.1 * LOUD * QUIET**2
+
+
+def test_the_spikes_of_an_untrained_model_attract_one_another():
+    """How many are on varies more than if each turned alone: a frame is loud or quiet as a whole."""
+    torch.manual_seed(12)
+    rbm = untrained(10)
+    bias = rbm.conditionals(torch.zeros(STATE).double()).hidden_bias[None]
+    share = torch.softmax(exact_spike_log_weights(rbm.units(), bias)[0], 0).detach()
+    spikes = all_spikes(10).double()
+    each, count = share @ spikes, spikes.sum(1)
+    alone = (each * (1 - each)).sum()
+    together = share @ count.square() - (share @ count).square()
+    assert together > 1.05 * alone
+    assert 0.4 < each.mean() < 0.95
 
 
 def test_given_the_columns_of_w_are_orthogonal_few_chains_give_log_z():

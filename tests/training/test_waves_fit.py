@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from cgrnn_bundle.waves import WaveSpec
 from cgrnn_train import fit as fitting
-from cgrnn_train.chains import SpikeChains
+from cgrnn_train.chains import WaveChains
 from cgrnn_train.check import check_annealing
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.opened import open_data
@@ -80,7 +80,7 @@ def test_every_mode_trains_every_parameter_that_it_has(mode, feed):
     model = CGRNN(config("cgrnn", mode=mode, feed=feed).model)
     frames = torch.randn(3, 7, SAMPLES)
     conditionals = model(frames)
-    fantasy, _ = model.rbm.gibbs(torch.zeros(21, 6), tuple_of(conditionals), 1)
+    fantasy, _ = model.rbm.gibbs(torch.zeros(21, SAMPLES), tuple_of(conditionals), 1)
     model.rbm.contrast(frames, fantasy.view(3, 7, -1), conditionals).mean().backward()
     for name, parameter in model.named_parameters():
         if parameter.numel():
@@ -154,7 +154,7 @@ def test_the_likelihood_of_a_split_agrees_with_enumeration_and_the_check_with_bo
     assert scores.means is not None
     assert scores.means.shape == (40, SAMPLES)
     checked = check_annealing(model, pieces, settings, 20)
-    assert abs(checked.gap) < 0.02
+    assert abs(checked.gap) < 0.02 + 2 * checked.standard_error
     assert abs(checked.change) < 0.02
     assert checked.raise_log_likelihood is None
 
@@ -195,16 +195,18 @@ def test_a_sampled_feed_is_followed_by_particles():
     assert totals[64].mean().item() == pytest.approx(long.item(), abs=0.1 + 4 * totals[64].std().item() / 20**0.5)
 
 
-def test_chains_of_spikes_are_kept_as_they_were():
+def test_chains_of_sound_are_kept_as_they_were_and_begin_where_they_are_told():
     torch.manual_seed(5)
-    chains = SpikeChains(30, 13)
-    rows, shift = torch.tensor([4, 29, 0]), torch.zeros(3, dtype=torch.int64)
-    assert chains.packed.shape == (30, 2)
-    assert not chains.read(rows, shift).any()
-    spikes = (torch.rand(3, 13) < 0.5).float()
-    chains.write(rows, shift, spikes)
-    assert torch.equal(chains.read(rows, shift), spikes)
-    assert not chains.read(torch.tensor([1]), shift[:1]).any()
+    chains = WaveChains(30, 13)
+    rows, shift, first = torch.tensor([4, 29, 0]), torch.zeros(3, dtype=torch.int64), torch.randn(3, 13)
+    assert torch.equal(chains.read(rows, shift, first), first)
+    frames = 100 * torch.randn(3, 13)
+    frames[0, 0] = 1e9  # beyond float16
+    chains.write(rows, shift, frames)
+    kept = chains.read(rows, shift, first)
+    assert torch.allclose(kept[1:], frames[1:], rtol=1e-3)
+    assert kept[0, 0] == torch.finfo(torch.float16).max
+    assert torch.equal(chains.read(torch.tensor([1]), shift[:1], first[:1]), first[:1])
 
 
 def test_a_drawn_frame_has_the_scale_of_what_the_model_says():

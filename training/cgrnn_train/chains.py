@@ -1,4 +1,4 @@
-"""Persistent Gibbs chains, one per training frame: 128 bits each, or a bit for each spike where frames are sound.
+"""Persistent Gibbs chains, one per training frame: 128 bits each, or a float16 for each sample where frames are sound.
 
 The negative phase of a conditional RBM needs a sample of p(v | u) for every u, and every u occurs with one frame
 only. A chain per frame, met again once an epoch, has the whole run to mix, where contrastive divergence restarts at
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 _BITS = 2 ** torch.arange(8, dtype=torch.uint8)
 
@@ -24,8 +23,10 @@ class Chains:
     def __init__(self, packed: Tensor) -> None:
         self.packed = packed
 
-    def read(self, rows: Tensor, shift: Tensor) -> Tensor:
-        """The chains of ``rows`` (frames,), each transposed by its ``shift`` in semitones: (frames, 128) float32."""
+    def read(self, rows: Tensor, shift: Tensor, first: Tensor) -> Tensor:
+        """The chains of ``rows`` (frames,), each transposed by its ``shift`` in semitones: (frames, 128) float32. None
+        needs ``first``, where it would restart.
+        """
         bits = (self.packed[rows.cpu()].unsqueeze(-1) & _BITS.flip(0)) != 0  # (frames, 16, 8)
         return _roll(bits.flatten(1).float().to(rows.device), shift)
 
@@ -35,28 +36,28 @@ class Chains:
         self.packed[rows.cpu()] = (bits * _BITS.flip(0)).sum(-1, dtype=torch.uint8)
 
 
-class SpikeChains:
-    """The last spikes of every frame of a data set of sound, packed; they start silent, and forget that soon.
+class WaveChains:
+    """The last whitened fantasy frame of every frame of a data set of sound, float16; they start where they are told to.
 
     Args:
         frames: of the data set.
-        hidden: spikes of a frame.
+        visible: samples in a frame.
     """
 
-    def __init__(self, frames: int, hidden: int) -> None:
-        self.packed = torch.zeros(frames, -(-hidden // 8), dtype=torch.uint8)
-        self._hidden = hidden
+    def __init__(self, frames: int, visible: int) -> None:
+        self.packed = torch.full((frames, visible), torch.nan, dtype=torch.float16)
 
-    def read(self, rows: Tensor, shift: Tensor) -> Tensor:
-        """The chains of ``rows`` (frames,): (frames, hidden) float32. Nothing of sound is transposed by ``shift``."""
-        bits = (self.packed[rows.cpu()].unsqueeze(-1) & _BITS.flip(0)) != 0  # (frames, bytes, 8)
-        return bits.flatten(1)[:, : self._hidden].float().to(rows.device)
+    def read(self, rows: Tensor, shift: Tensor, first: Tensor) -> Tensor:
+        """The chains of ``rows`` (frames,), or ``first`` (frames, visible) of those that have none yet: (frames, visible)
+        float32. Nothing of sound is transposed by ``shift``.
+        """
+        kept = self.packed[rows.cpu()].float().to(rows.device)
+        return torch.where(kept.isnan(), first, kept)
 
-    def write(self, rows: Tensor, shift: Tensor, spikes: Tensor) -> None:
-        """Keep ``spikes`` (frames, hidden) as the chains of ``rows``."""
-        padding = 8 * self.packed.shape[1] - self._hidden
-        bits = F.pad(spikes, (0, padding)).to("cpu", torch.uint8).unflatten(1, (-1, 8))
-        self.packed[rows.cpu()] = (bits * _BITS.flip(0)).sum(-1, dtype=torch.uint8)
+    def write(self, rows: Tensor, shift: Tensor, frames: Tensor) -> None:
+        """Keep ``frames`` (frames, visible) as the chains of ``rows``."""
+        most = torch.finfo(torch.float16).max
+        self.packed[rows.cpu()] = frames.clamp(-most, most).to("cpu", torch.float16)
 
 
 def _roll(frames: Tensor, shift: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.annealed import Given
-from cgrnn_train.frame_scores import Settings, chosen_frames
+from cgrnn_train.frame_scores import Settings, chosen_frames, log_scales
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.likelihood.raise_ import raise_log_probabilities
 from cgrnn_train.likelihood.reverse_ais import annealed_starts
@@ -77,9 +77,10 @@ def check_annealing(
         progress=progress,
     )
     variance = found.pop("variance")
+    scale = log_scales(pieces, owner, places).mean()
     return Check(
         len(owner),
-        **{name: float(values.mean()) for name, values in found.items()},
+        **{name: float(values.mean() - scale) for name, values in found.items()},
         standard_error=float(variance.sum().sqrt()) / len(owner),
         reverse=REVERSE,
     )

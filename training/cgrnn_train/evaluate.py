@@ -96,7 +96,8 @@ def evaluate_run(
         assert prediction is not None  # every system predicts
     else:
         means = frame_scores.means.split([len(piece) for piece in pieces])
-        prediction = measure.over(list(map(measure.of_sequence, means, pieces)), pieces.songs)
+        rows = [_compare(measure, pieces, index, mean) for index, mean in enumerate(means)]
+        prediction = measure.over(rows, pieces.songs)
     reconstruction = scored("reconstruction", model.reconstruct)
     scores = Scores(
         system=config.system,
@@ -150,10 +151,10 @@ def _score(
 
     def estimate(part: slice) -> dict[str, Tensor]:
         rows: list[tuple[float, ...]] = []
-        for piece in pieces[part]:
-            found = protocol(piece[None].to(device))
+        for index in range(len(pieces))[part]:
+            found = protocol(pieces[index][None].to(device))
             assert found is not None
-            rows.append(measure.of_sequence(found[0], piece))
+            rows.append(_compare(measure, pieces, index, found[0]))
         return {"counts": torch.tensor(rows, dtype=torch.float64)}  # (piece, numbers of a sequence)
 
     with torch.no_grad():
@@ -167,3 +168,8 @@ def _score(
             progress=lambda finished: done(sum(islice(lengths, finished))),
         )["counts"]
     return measure.over(counts.tolist(), pieces.songs)
+
+
+def _compare(measure: Measure, pieces: Sequences, index: int, means: Tensor) -> tuple[float, ...]:
+    """What piece ``index`` counts, whose frames have ``means`` (time, visible)."""
+    return measure.of_sequence(*pieces.compare(index, means))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cgrnn_train.bootstrap import RESAMPLES, bootstrap_ratio
+from cgrnn_train.data.sequences import Sequences
 from cgrnn_train.likelihood.chunks import in_chunks
 from cgrnn_train.scores import Likelihood
 
@@ -50,9 +51,23 @@ def chosen_frames(pieces: Sequence[Tensor], limit: int | None, seed: int) -> tup
     return owner[pick], places[pick]
 
 
+def log_scales(pieces: Sequence[Tensor], owner: Tensor, places: Tensor) -> Tensor:
+    """What the log-density of the normalised values has less than that of the frames, (frames,) float64.
+
+    Frame i is ``places[i]`` of ``pieces[owner[i]]``; pieces that are no `Sequences` are of normalised values.
+    """
+    found = torch.zeros(len(owner), dtype=torch.float64)
+    if isinstance(pieces, Sequences):
+        for index in owner.unique().tolist():
+            scale = pieces.log_scale(index)
+            if scale is not None:
+                found[owner == index] = scale[places[owner == index]]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class FrameScores:
-    """Per scored frame: log-likelihood and the sequence it is of; where log Z is annealed, its standard error, the
+    """Per scored frame: log-likelihood, of its normalised values, and the sequence it is of; where log Z is annealed, its standard error, the
     share of chains that count, and what was predicted, E[v | u], (frames, visible).
     """
 

@@ -7,6 +7,7 @@ frame.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from cgrnn_train.annealed import annealed, filtered
-from cgrnn_train.frame_scores import FrameScores, Job, Settings, chosen_frames
+from cgrnn_train.frame_scores import FrameScores, Job, Settings, chosen_frames, log_scales
 from cgrnn_train.models.binary import BinaryFrames
 from cgrnn_train.models.energy import EnergySystem
 from cgrnn_train.models.system import BoundSystem, System
@@ -63,7 +64,7 @@ def log_likelihoods(
     else:
         raise TypeError(f"found {type(model).__name__}; expected a BoundSystem or an EnergySystem")
     model.train(was_training)
-    return scores
+    return replace(scores, log_likelihood=scores.log_likelihood - log_scales(pieces, owner, places))
 
 
 def estimator(model: System, settings: Settings) -> str:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cgrnn_train.chains import Chains, SpikeChains
+from cgrnn_train.chains import Chains, WaveChains
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.batches import Batch, TrainingBatches
 from cgrnn_train.data.packed import as_rolls
@@ -197,7 +197,7 @@ class EnergyTask(Task):
         if model.config.kind == "binary":
             self.chains = Chains(torch.from_numpy(as_rolls(data, "a chain of bits").packed.copy()))
         else:
-            self.chains = SpikeChains(sum(piece.length for piece in data.pieces()), model.config.hidden)
+            self.chains = WaveChains(sum(piece.length for piece in data.pieces()), data.visible)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """F(data) − F(fantasy), whose gradient is the likelihood's; its value says nothing of the likelihood."""
@@ -205,8 +205,10 @@ class EnergyTask(Task):
         rbm, conditionals = self.model.rbm, each(self.model(batch.frames), lambda tensor: tensor[batch.mask])
         frames = batch.frames[batch.mask]
         persists = fit.chains == "persistent"
-        start = self.chains.read(batch.rows, batch.shift) if persists else rbm.first_chains(frames, conditionals)
-        fantasy, ends = rbm.gibbs(start, conditionals, fit.sweeps)
+        start = rbm.first_chains(frames, conditionals)
+        if persists:
+            start = self.chains.read(batch.rows, batch.shift, start)
+        fantasy, ends = rbm.gibbs(start, conditionals, fit.sweeps, collapsed=fit.collapsed)
         if persists:
             self.chains.write(batch.rows, batch.shift, ends)
         loss = rbm.contrast(frames, fantasy, conditionals).mean()
@@ -222,7 +224,7 @@ class EnergyTask(Task):
             mine[rows] = self.chains.packed[rows]
             total = self.all_gather(mine.to(self.device))
             assert isinstance(total, Tensor)
-            self.chains.packed = total.sum(0, dtype=torch.uint8).cpu()  # disjoint rows: a union
+            self.chains.packed = total.sum(0, dtype=mine.dtype).cpu()  # disjoint rows: a union
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the chains."""

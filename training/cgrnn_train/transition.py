@@ -47,6 +47,7 @@ class Transition(nn.Module):
         self.mlp = model.mlp
         self.state = model.config.state
         self.reads_frame = model.config.mode != "S"
+        self.compands = model.config.kind == "continuous"
         feed = model.feed_weight if model.config.mode != "D" else torch.zeros(3 * self.state, model.config.hidden)
         weights, biases = _heads(model)
         self.head_sizes = [len(bias) for bias in biases]
@@ -60,7 +61,8 @@ class Transition(nn.Module):
 
     def forward(self, frame: Tensor, spike_slab: Tensor, state: Tensor) -> tuple[Tensor, ...]:
         """One step; see the class."""
-        seen = torch.cat([self.mlp(frame), spike_slab], dim=1) if self.reads_frame else spike_slab
+        feed = torch.asinh(spike_slab) if self.compands else spike_slab
+        seen = torch.cat([self.mlp(frame), feed], dim=1) if self.reads_frame else feed
         g = seen @ self.input_weight + self.input_bias
         z = state @ self.state_weight + self.state_bias
         size = self.state

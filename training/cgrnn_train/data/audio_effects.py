@@ -27,7 +27,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ from cgrnn_bundle.waves import Samples
 from cgrnn_train.data.convert import Report, convert
 from cgrnn_train.data.effects import CLASSES, NO_EFFECT
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.sounds import SPEC, read_sound, to_clip, within_full_scale
+from cgrnn_train.data.sounds import ORDER, SPEC, read_sound, to_clip, within_full_scale
 from cgrnn_train.data.source import list_sounds
 from cgrnn_train.data.splits import SHARES, split_each_by_group
 from cgrnn_train.data.store import check_target
@@ -100,8 +100,13 @@ class RecordingEncoder:
         return Recording(within_full_scale(to_clip(read_sound(self.source, name))))
 
 
-def prepare_audio_effects(source: Path, out: Path, *, seed: int = 0, workers: int = 1) -> dict[str, Any]:
-    """Write the recordings of a folder or zip of the set as data set `out`; return the meta. Raises DataError."""
+def prepare_audio_effects(
+    source: Path, out: Path, *, order: int = ORDER, seed: int = 0, workers: int = 1
+) -> dict[str, Any]:
+    """Write the recordings of a folder or zip of the set as data set `out`; return the meta. Raises DataError.
+
+    order: of the linear prediction, see `WaveSpec`.
+    """
     check_target(out)
     names = list_sounds(source)
     labels = {name: found for name in names if (found := read_labels(name))}
@@ -132,7 +137,7 @@ def prepare_audio_effects(source: Path, out: Path, *, seed: int = 0, workers: in
         meta["files"] = report.counts
         meta["classes"] = {effect: counts[effect] for effect in (*CLASSES, "eq") if counts[effect]}
 
-    written = write_waves(out, clips(), SPEC, meta)
+    written = write_waves(out, clips(), replace(SPEC, order=order), meta)
     report.write(out)
     return written
 

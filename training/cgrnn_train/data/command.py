@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from cgrnn_bundle.frames import FrameSpec, Rule
+from cgrnn_bundle.waves import MAX_ORDER
 from cgrnn_train.data.errors import DataError
 
 app = typer.Typer(help="Turn music into a data set of piano rolls or of sound.", no_args_is_help=True)
@@ -31,6 +32,15 @@ RuleName = Annotated[
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the split into train, valid and test.")]
 SoundSeed = Annotated[
     int, typer.Option(min=0, metavar="N", help="Seed of the split, the effects and their parameters.")
+]
+Order = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=MAX_ORDER,
+        metavar="N",
+        help="Samples that a linear prediction looks back, whose residual is a frame; 0: a frame is the samples.",
+    ),
 ]
 Workers = Annotated[int, typer.Option(min=0, metavar="N", help="Processes that read files; 0: one a core.")]
 Source = Annotated[str, typer.Option(metavar="TEXT", help="Name of the collection; by default the file's.")]
@@ -124,6 +134,7 @@ def notes(
             help="Effects a note, drawn from the ten, beside the clean note; all ten take 0.1 s of a core.",
         ),
     ] = 10,
+    order: Order = 128,
     seed: SoundSeed = 0,
     workers: Workers = 0,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the notes.")] = "unknown",
@@ -134,7 +145,14 @@ def notes(
     from cgrnn_train.data.notes import prepare_notes
 
     meta = prepare_notes(
-        folder, out, effects=effects, seed=seed, workers=workers or _cores(), licence=licence, description=source
+        folder,
+        out,
+        effects=effects,
+        order=order,
+        seed=seed,
+        workers=workers or _cores(),
+        licence=licence,
+        description=source,
     )
     _tell(out, meta, as_json)
 
@@ -143,6 +161,7 @@ def notes(
 def audio_effects(
     folder: Sounds,
     out: Out,
+    order: Order = 128,
     seed: Seed = 0,
     workers: Workers = 0,
     as_json: Json = False,
@@ -150,7 +169,7 @@ def audio_effects(
     """IDMT-SMT-Audio-Effects: 2 s at 11,025 Hz, split 0.9/0.05/0.05 by pitch and setting."""
     from cgrnn_train.data.audio_effects import prepare_audio_effects
 
-    _tell(out, prepare_audio_effects(folder, out, seed=seed, workers=workers or _cores()), as_json)
+    _tell(out, prepare_audio_effects(folder, out, order=order, seed=seed, workers=workers or _cores()), as_json)
 
 
 def _spec(frame_seconds: float, rule: str) -> FrameSpec:

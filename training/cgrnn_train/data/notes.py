@@ -16,7 +16,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from cgrnn_bundle.waves import Samples
 from cgrnn_train.data.convert import Report, convert
 from cgrnn_train.data.effects import CLASSES, EFFECTS, NO_EFFECT, apply_effect, draw_parameters
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.sounds import SPEC, Sound, read_sound, to_clip, within_full_scale
+from cgrnn_train.data.sounds import ORDER, SPEC, Sound, read_sound, to_clip, within_full_scale
 from cgrnn_train.data.source import list_sounds
 from cgrnn_train.data.splits import SHARES, split_each_by_group
 from cgrnn_train.data.store import check_target
@@ -93,12 +93,15 @@ def prepare_notes(
     out: Path,
     *,
     effects: int = len(EFFECTS),
+    order: int = ORDER,
     seed: int = 0,
     workers: int = 1,
     licence: str = "unknown",
     description: str = "",
 ) -> dict[str, Any]:
     """Write the notes of a folder or zip, clean and with `effects` effects each, as data set `out`; return the meta.
+
+    order: of the linear prediction, see `WaveSpec`.
 
     Raises DataError, also where `effects` is not 0 to 10.
     """
@@ -127,7 +130,7 @@ def prepare_notes(
         meta["files"] = report.counts
         meta["classes"] = {effect: counts[effect] for effect in CLASSES}
 
-    written = write_waves(out, clips(), SPEC, meta)
+    written = write_waves(out, clips(), replace(SPEC, order=order), meta)
     report.write(out)
     return written
 

@@ -32,6 +32,16 @@ class Sequences(Sequence[Tensor]):
         number = {name: index for index, name in enumerate(dict.fromkeys(names))}
         return np.array([number[name] for name in names])
 
+    def log_scale(self, index: int) -> Tensor | None:
+        """`DataSet.log_scale` of a piece, (time,) float64."""
+        scale = self._data.log_scale(self._pieces[index])
+        return None if scale is None else torch.from_numpy(scale[: self._longest])
+
+    def compare(self, index: int, means: Tensor) -> tuple[Tensor, Tensor]:
+        """`DataSet.compare` of a whole piece, both (time, visible)."""
+        expected, truth = self._data.compare(self._pieces[index], means.cpu().numpy())
+        return torch.from_numpy(expected), torch.from_numpy(truth)
+
     @overload
     def __getitem__(self, index: int) -> Tensor: ...
     @overload
@@ -61,17 +71,27 @@ def pieces_of(data: DataSet, split: str) -> list[Piece]:
 
 
 def frame_statistics(data: DataSet) -> FrameStatistics:
-    """The mean training frame, of bits smoothed: no pitch is never or always on; of sound the covariance too."""
-    is_sound = data.values == "continuous"
-    total, products, count = np.zeros(data.visible), np.zeros((data.visible, data.visible)), 0
+    """The mean training frame, of bits smoothed: no pitch is never or always on; of sound the spread too."""
+    total, count = np.zeros(data.visible), 0
     for piece in data.pieces("train"):
-        frames = data.frames(piece).astype(np.float64)
-        total += frames.sum(axis=0)
+        total += data.frames(piece).sum(axis=0, dtype=np.float64)
         count += piece.length
-        if is_sound:
-            products += frames.T @ frames
-    if not is_sound:
-        return FrameStatistics((torch.from_numpy(total).float() + 0.05) / (count + 0.1))
-    mean = total / count
-    covariance = products / count - np.outer(mean, mean)
-    return FrameStatistics(torch.from_numpy(mean).float(), torch.from_numpy(covariance).float())
+    if data.values == "continuous":
+        mean = total / count
+        return FrameStatistics(torch.from_numpy(mean).float(), torch.from_numpy(_spread(data, mean)).float())
+    return FrameStatistics((torch.from_numpy(total).float() + 0.05) / (count + 0.1))
+
+
+def _spread(data: DataSet, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The covariance (visible, visible) of frames of one power each, the median of theirs: a few loud ones do not make it
+    (the spatial sign covariance, Visuri, Koivunen and Oja, J. Statist. Plann. Inference 91, 2000).
+    """
+    products, powers = np.zeros((data.visible, data.visible)), list[NDArray[np.float64]]()
+    for piece in data.pieces("train"):
+        frames = data.frames(piece) - mean
+        power = np.square(frames).mean(axis=1, keepdims=True)
+        kept = power[:, 0] > 0
+        products += frames[kept].T @ (frames[kept] / power[kept])
+        powers.append(power[kept, 0])
+    whole = np.concatenate(powers)
+    return products / max(1, len(whole)) * (np.median(whole) if len(whole) else 1.0)

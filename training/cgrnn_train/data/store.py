@@ -1,8 +1,9 @@
 """What every data set is: a folder of frames on the disk, whatever a frame holds.
 
-A folder of three files:
+A folder of files:
 
-    ARRAY.npy     (frames, columns): all pieces end to end; each kind of set has its own file, dtype and columns
+    ARRAY.npy     (frames, columns): all pieces end to end; each kind of set has its own file, dtype and columns, and
+                  may have others that are computed from it
     pieces.json   one object a piece, in the order of their frames: name, split, offset, length (both in frames);
                   what else a piece has of its own (see `Piece`)
     meta.json     version, frame spec, counts, and what the source says of itself: source, licence, seed, split rule
@@ -35,9 +36,10 @@ from cgrnn_train.data.errors import DataError
 
 VERSION = 1
 ROLLS_FILE, WAVES_FILE = "frames.npy", "waves.npy"
+RESIDUALS_FILE, SCALES_FILE = "residuals.npy", "scales.npy"
 PIECES_FILE, META_FILE = "pieces.json", "meta.json"
 REPORT_FILES = ("report.json", "report.md")
-OWN_FILES = {ROLLS_FILE, WAVES_FILE, PIECES_FILE, META_FILE, *REPORT_FILES}
+OWN_FILES = {ROLLS_FILE, WAVES_FILE, RESIDUALS_FILE, SCALES_FILE, PIECES_FILE, META_FILE, *REPORT_FILES}
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -98,6 +100,18 @@ class DataSet(ABC):
     @abstractmethod
     def frames(self, piece: Piece) -> NDArray[np.bool_] | NDArray[np.float32]:
         """Return the (time, visible) frames of a piece: a copy of its own."""
+
+    def log_scale(self, piece: Piece) -> NDArray[np.float64] | None:
+        """log |∂(normalised values) / ∂(the frame)| of each frame (time,): a density of a frame is one of those, less
+        this. None: it is 0.
+        """
+        return None
+
+    def compare(self, piece: Piece, means: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the normalised values that ``means`` of the frames (time, visible) stand for, each given what was really
+        there before its frame, and the real ones; both (time, visible).
+        """
+        return means, self.frames(piece)
 
     def pieces(self, split: str | None = None) -> list[Piece]:
         """Return the pieces of one split, or of all, in the set's order; DataError on a split that is none."""
@@ -160,11 +174,13 @@ def write_set(
     rows: Rows,
     entries: Iterable[tuple[Piece, NDArray[Any]]],
     describe: Callable[[], dict[str, Any]],
+    finish: Callable[[Path], None] = lambda folder: None,
 ) -> dict[str, Any]:
     """Write the entries as data set `out`, in their order, and return the whole meta as written.
 
     entries: pieces with their (length, columns) rows; offset and length are set here, and a piece without rows is left
-    out. describe: gives the meta with its "frame", once all is written; version and counts are added here. All goes to
+    out. describe: gives the meta with its "frame", once all is written; version and counts are added here. finish: may add
+    files that are computed from these to the folder. All goes to
     a temporary folder beside `out`, which takes its place at the end: a failure leaves what was there. A prepared data
     set is replaced; DataError on any other file or folder that is not empty, and where no piece has a frame.
     """
@@ -181,6 +197,7 @@ def write_set(
         text = ",\n".join(json.dumps(_row(piece), ensure_ascii=False) for piece in pieces)
         (folder / PIECES_FILE).write_text(f"[\n{text}\n]\n", encoding="utf-8")
         (folder / META_FILE).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        finish(folder)
         _replace(out, folder)
     return whole
 

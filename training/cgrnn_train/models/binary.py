@@ -56,7 +56,9 @@ class BinaryFrames(ConditionalRBM):
         """See `ConditionalRBM.first_chains`: the frames."""
         return frames
 
-    def gibbs(self, chains: Tensor, conditionals: AnyConditionals, sweeps: int) -> tuple[Tensor, Tensor]:
+    def gibbs(
+        self, chains: Tensor, conditionals: AnyConditionals, sweeps: int, *, collapsed: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """See `ConditionalRBM.gibbs`; a chain is its frame."""
         ends = gibbs(self.head(), chains[None], *cast(Conditionals, conditionals), sweeps)[0]
         return ends, ends

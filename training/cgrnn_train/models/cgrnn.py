@@ -89,7 +89,7 @@ class CGRNN(EnergySystem):
         else:
             self.rbm = ContinuousCSSRBM(config.visible, config.hidden, config.state, slab_mean=config.slab_mean)
         sees_frame, sees_feed = config.mode != "S", config.mode != "D"
-        self.mlp, width = frame_mlp(config.visible, config.mlp if sees_frame else (), config.dropout)
+        self.mlp, width = frame_mlp(config.kind, config.visible, config.mlp if sees_frame else (), config.dropout)
         self.state_dropout = nn.Dropout(config.state_dropout)
         self.feed_dropout = nn.Dropout(config.feed_dropout)
         gates = 3 * config.state

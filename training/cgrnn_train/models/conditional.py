@@ -72,13 +72,16 @@ class ConditionalRBM(nn.Module, ABC):
         """Where chains begin that restart at ``frames`` (rows, visible), as in contrastive divergence: (rows, …)."""
 
     @abstractmethod
-    def gibbs(self, chains: Tensor, conditionals: Conditionals, sweeps: int) -> tuple[Tensor, Tensor]:
+    def gibbs(
+        self, chains: Tensor, conditionals: Conditionals, sweeps: int, *, collapsed: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """Move chains of p(v, h | u) by block Gibbs, no gradient.
 
         Args:
             chains: where they are, (rows, …), as a run keeps them (`cgrnn_train.chains`).
             conditionals: a row each.
             sweeps: how many.
+            collapsed: of sound with slabs: whether these are integrated out where a frame is drawn, or drawn too.
 
         Returns:
             The fantasy for `contrast`, (rows, visible), and the chains, (rows, …).

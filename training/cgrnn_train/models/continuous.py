@@ -6,7 +6,7 @@
 with F and Z of `cgrnn_train.models.wave_units`, Z in units of (2π)^(D/2). The paper's (4) has W act on v itself, and
 precision Λ̃ = Λ + diag(U₁ u) beside it; docs/decisions/0010-waves-are-whitened.md says why ours acts on x. Gibbs is
 collapsed: h | x, then x | h with the slabs integrated out, for a chain that draws the slabs takes about as many sweeps
-as a unit adds variance.
+as a unit adds variance. Training may do without (`cgrnn_train.config.FitConfig`): such a sweep costs a hundredth.
 """
 
 from __future__ import annotations
@@ -127,18 +127,21 @@ class ContinuousFrames(ConditionalRBM):
 
     @torch.no_grad()
     def first_chains(self, frames: Tensor, conditionals: AnyConditionals) -> Tensor:
-        """See `ConditionalRBM.first_chains`; a chain is its spikes."""
-        given = WaveConditionals(*conditionals)
-        return self.units().draw_spikes(given.whiten(frames), given.hidden_bias)
+        """See `ConditionalRBM.first_chains`; a chain is its whitened frame."""
+        return WaveConditionals(*conditionals).whiten(frames)
 
     @torch.no_grad()
-    def gibbs(self, chains: Tensor, conditionals: AnyConditionals, sweeps: int) -> tuple[Tensor, Tensor]:
-        """See `ConditionalRBM.gibbs`; a chain is its spikes, and the fantasy is whitened."""
-        units, given = self.units(), WaveConditionals(*conditionals)
-        frame = units.given_spikes(chains).sample
-        for _ in range(sweeps - 1):
-            frame = units.given_spikes(units.draw_spikes(frame, given.hidden_bias)).sample
-        return frame, units.draw_spikes(frame, given.hidden_bias)
+    def gibbs(
+        self, chains: Tensor, conditionals: AnyConditionals, sweeps: int, *, collapsed: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """See `ConditionalRBM.gibbs`; fantasy and chain are the whitened frame."""
+        units, bias, frame = self.units(), WaveConditionals(*conditionals).hidden_bias, chains
+        for _ in range(sweeps):
+            if collapsed:
+                frame = units.given_spikes(units.draw_spikes(frame, bias)).sample
+            else:
+                frame = units.given_hidden(units.draw_hidden(*units.look(frame, bias)))
+        return frame, frame
 
     @torch.no_grad()
     def anneal(self, conditionals: AnyConditionals, *, temperatures: int, chains: int) -> Annealing:
@@ -154,7 +157,7 @@ class ContinuousFrames(ConditionalRBM):
     def draw(self, previous: Tensor, conditionals: AnyConditionals, sweeps: int) -> Tensor:
         """See `ConditionalRBM.draw`: from the silent RBM, x ~ N(0, I)."""
         given = WaveConditionals(*conditionals)
-        frame, _ = self.gibbs(torch.zeros_like(given.hidden_bias), given, sweeps + 1)
+        frame, _ = self.gibbs(torch.randn_like(given.visible_mean), given, sweeps)
         return given.colour(frame)
 
     @torch.no_grad()

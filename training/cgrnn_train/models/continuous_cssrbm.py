@@ -16,8 +16,9 @@ from cgrnn_train.models.continuous import LEAST_SCALE, ContinuousFrames, WaveCon
 from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.wave_units import WaveSlabs, WaveUnits
 
-LEAST_ADDED = 0.01
-"""Variance, in units of d², that R adds at first in a direction that has none to speak of: its gradient is not 0."""
+QUIET, LOUD, SHARE_ON = 0.7, 12.0, 0.7
+"""Of an untrained model: d with no spike on, in standard deviations of the frames' narrowest mixtures; the variance that
+all spikes add, in d²; and the share of spikes that are on, in the mean field of a model whose W is a tight frame."""
 
 
 class ContinuousCSSRBM(ContinuousFrames):
@@ -57,25 +58,30 @@ class ContinuousCSSRBM(ContinuousFrames):
         return WaveSlabs(raw, self.slab_mean * torch.rsqrt(1 + raw.square().sum(0)))
 
     def start_from(self, start: FrameStatistics) -> None:
-        """Take the mean of the training frames for c, and their principal axes for R, half of the spikes on.
+        """Take the mean of the training frames for c and a common loudness for the spikes: `QUIET` with none on, `LOUD`
+        times that variance with all, in proportion to the frames' own along their principal axes.
 
-        The axes are those of probabilistic PCA of the frames in units of their standard deviations: what the last tenth
-        of them, or those without a hidden unit, have on average is in d, the rest in R. The covariance of an untrained
-        model is then that of the frames, and each axis a mixture of two widths. U₃ is learned in these axes, for a step
-        in samples that is little along the widest of them is thousands of variances along the narrowest.
+        The columns of R are random in these axes, so that each overlaps with all others: spikes then attract one another,
+        and how many are on varies more than if each turned alone. Columns with a direction each can say of every direction
+        that it is wide, and cannot say that all are. U₃ is learned in the axes too, for a step in samples that is little
+        along the widest of them may be thousands of variances along the narrowest.
         """
         assert start.covariance is not None  # continuous frames have one
         visible, hidden = self.raw_weight.shape
         std = start.covariance.double().diagonal().sqrt().clamp(min=LEAST_SCALE)
         variance, axes = torch.linalg.eigh(start.covariance.double() / torch.outer(std, std))
-        left_out = variance[: max(visible - hidden, visible // 10, 1)].mean().clamp(min=1e-8)
-        count = min(visible, hidden)
-        added = (2 * (variance.flip(0)[:count] / left_out - 1)).clamp(min=LEAST_ADDED)
+        narrow = variance[: max(1, visible // 10)].mean().clamp(min=1e-8)
+        added = LOUD * variance.clamp(min=0) / narrow
+        explained = added / (1 + added)  # of the variance with all spikes on
         with torch.no_grad():
-            self._start(start.mean, std * left_out.sqrt())
+            self._start(start.mean, std * QUIET * narrow.sqrt())
             self.axes.copy_(std[:, None] * axes * variance.clamp(min=0).sqrt())
-            self.raw_weight[:, :count] = axes.flip(1)[:, :count] * added.sqrt()
-            self.hidden_bias[:count] = -0.5 * torch.log1p(added)
+            mixed = torch.randn(visible, hidden, dtype=torch.float64) / math.sqrt(hidden)
+            self.raw_weight.copy_(axes @ (added.sqrt()[:, None] * mixed))
+            pull = (explained / (1 - SHARE_ON * explained)).sum() / (
+                2 * hidden
+            )  # of the others on one spike, mean field
+            self.hidden_bias.fill_(math.log(SHARE_ON / (1 - SHARE_ON)) - float(pull))
 
     @torch.no_grad()
     def path(self, temperatures: int) -> list[WaveUnits]:

@@ -79,13 +79,17 @@ class EnergySystem(System):
         return self.rbm.activations(frames, self(frames))
 
     @torch.no_grad()
-    def generate(self, count: int, sweeps: int = 25) -> Tensor:
+    def generate(self, count: int, prompt: Tensor | None = None, sweeps: int = 25) -> Tensor:
         """See `System.generate`; each frame takes ``sweeps`` of Gibbs."""
-        state = self.initial()[None]
-        frame = state.new_zeros(1, self.config.visible)
+        heard = self.initial().new_zeros(0, self.config.visible) if prompt is None else prompt
+        rows = heard if heard.dim() == 3 else heard[None]
+        state = self.initial().expand(len(rows), -1)
+        frame = rows.new_zeros(len(rows), self.config.visible)
+        for frame in rows.unbind(1):
+            state = self.advance(state, frame)
         played: list[Tensor] = []
         for _ in range(count):
             frame = self.rbm.draw(frame, self.rbm.conditionals(state), sweeps)
-            played.append(frame[0])
+            played.append(frame)
             state = self.advance(state, frame)
-        return torch.stack(played)
+        return torch.stack(played, dim=1).view(*heard.shape[:-2], count, -1)

@@ -25,7 +25,7 @@ class FrameFedSystem(EnergySystem):
         super().__init__()
         self.config = config
         self.rbm = rbm
-        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
+        self.mlp, width = frame_mlp(config.kind, config.visible, config.mlp, config.dropout)
         self.gru = ScanGRU(width, config.state)
         self.state_dropout = nn.Dropout(config.state_dropout)
 

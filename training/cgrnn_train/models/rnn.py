@@ -59,7 +59,7 @@ class RNN(BoundSystem):
         super().__init__()
         self.config = config
         self.emission = emission_of(config.kind)
-        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
+        self.mlp, width = frame_mlp(config.kind, config.visible, config.mlp, config.dropout)
         self.layers = nn.ModuleList(
             ScanGRU(width if layer == 0 else config.state, config.state) for layer in range(config.layers)
         )
@@ -111,13 +111,21 @@ class RNN(BoundSystem):
         """None: there are no latent variables."""
 
     @torch.no_grad()
-    def generate(self, count: int) -> Tensor:
+    def generate(self, count: int, prompt: Tensor | None = None) -> Tensor:
         """See `System.generate`; each unit is drawn by itself."""
-        states: list[Tensor] = [layer.initial_state for layer in self._stack()]
+        heard = self.output.weight.new_zeros(0, self.config.visible) if prompt is None else prompt
+        states = [layer.initial_state.expand(*heard.shape[:-2], -1) for layer in self._stack()]
+        for frame in heard.unbind(-2):
+            states = self._advance(states, frame)
         played: list[Tensor] = []
         for _ in range(count):
             played.append(self.emission.draw(self.output(states[-1])))
-            below = self.mlp(played[-1])
-            for index, layer in enumerate(self._stack()):
-                states[index] = below = layer.step(below, states[index])
-        return torch.stack(played)
+            states = self._advance(states, played[-1])
+        return torch.stack(played, dim=-2)
+
+    def _advance(self, states: list[Tensor], frame: Tensor) -> list[Tensor]:
+        """Each layer's state, (..., state), that follows ``states`` after ``frame`` (..., visible)."""
+        below, after = self.mlp(frame), list[Tensor]()
+        for layer, state in zip(self._stack(), states, strict=True):
+            after.append(below := layer.step(below, state))
+        return after

@@ -71,7 +71,7 @@ class SRNN(SequentialVAE):
 
     def __init__(self, config: SRNNConfig) -> None:
         super().__init__(config, (config.latent, config.state))
-        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
+        self.mlp, width = frame_mlp(config.kind, config.visible, config.mlp, config.dropout)
         self.gru = ScanGRU(width, config.state)
         self.prior = JointMLP((config.latent, config.state), config.width, 2 * config.latent)
         self.posterior = JointMLP((config.latent, config.state), config.width, 2 * config.latent)
@@ -144,6 +144,10 @@ class SRNN(SequentialVAE):
         """The state and z_0; see `SequentialVAE.before`."""
         state = self.gru.initial_state
         return state, state.new_zeros(self.config.latent)
+
+    def after(self, frames: Tensor, path: LatentPath) -> tuple[Tensor, ...]:
+        """The state and z_t; see `SequentialVAE.after`."""
+        return self.gru.step(self.mlp(frames[:, -1]), path.state[:, -1]), path.latent[:, -1]
 
     def play(self, memory: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """See `SequentialVAE.play`."""

@@ -12,7 +12,7 @@ class FrameStatistics(NamedTuple):
 
     Attributes:
         mean: (visible,); of binary frames the share of frames in which a pitch is on, between 0 and 1.
-        covariance: of continuous frames, (visible, visible); None for binary ones.
+        covariance: of continuous frames of the usual loudness, (visible, visible); None for binary ones.
     """
 
     mean: Tensor
@@ -20,5 +20,5 @@ class FrameStatistics(NamedTuple):
 
     @property
     def std(self) -> Tensor | None:
-        """Standard deviation of continuous frames, (visible,)."""
+        """Standard deviation of such frames, (visible,)."""
         return None if self.covariance is None else self.covariance.diagonal().sqrt()

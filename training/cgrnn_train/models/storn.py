@@ -60,7 +60,7 @@ class STORN(SequentialVAE):
 
     def __init__(self, config: STORNConfig) -> None:
         super().__init__(config, (config.state,))
-        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
+        self.mlp, width = frame_mlp(config.kind, config.visible, config.mlp, config.dropout)
         self.recognition = ScanGRU(width, config.state)
         self.posterior = JointMLP((config.state,), config.width, 2 * config.latent)
         self.gru = ScanGRU(width + config.latent, config.state)
@@ -93,6 +93,11 @@ class STORN(SequentialVAE):
         """The state and x_0, as the GRU sees it; see `SequentialVAE.before`."""
         state = self.gru.initial_state
         return state, state.new_zeros(self.gru.input_weight.shape[1] - self.config.latent)
+
+    def after(self, frames: Tensor, path: LatentPath) -> tuple[Tensor, ...]:
+        """The state and x_t, as the GRU sees it; see `SequentialVAE.after`."""
+        seen = self.mlp(frames)
+        return self.gru.step(self._inputs(seen, path.latent)[:, -1], path.state[:, -1]), seen[:, -1]
 
     def play(self, memory: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """See `SequentialVAE.play`."""

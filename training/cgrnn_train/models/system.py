@@ -44,8 +44,14 @@ class System(nn.Module, ABC):
         """Mean of each unit of every frame after the model has seen it; None if it has no latent variable."""
 
     @abstractmethod
-    def generate(self, count: int) -> Tensor:
-        """Free play from the initial state: (count, visible)."""
+    def generate(self, count: int, prompt: Tensor | None = None) -> Tensor:
+        """Free play from the initial state, (count, visible), or from the state after ``prompt``.
+
+        Args:
+            count: frames to play.
+            prompt: frames that were heard first, (time, visible), or (batch, time, visible) to go on from each: then
+                (batch, count, visible). Latent variables of a prompt are drawn from the system's own posterior.
+        """
 
     @abstractmethod
     def activations(self, frames: Tensor) -> Tensor | None:

@@ -111,6 +111,13 @@ class SequentialVAE(BoundSystem):
         """What the model remembers before the first frame, each (size,), for `play`."""
 
     @abstractmethod
+    def after(self, frames: Tensor, path: LatentPath) -> tuple[Tensor, ...]:
+        """What the model remembers after ``frames`` (batch, time > 0, visible), each (batch, size), for `play`.
+
+        ``path`` is what `infer` made of them.
+        """
+
+    @abstractmethod
     def play(self, memory: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Draw the next frame (..., visible), z from the prior and then the frame; returns it and the next memory.
 
@@ -162,13 +169,18 @@ class SequentialVAE(BoundSystem):
         return self.infer(frames, None, torch.zeros_like(self._noise(frames, len(frames)))).posterior.mean
 
     @torch.no_grad()
-    def generate(self, count: int) -> Tensor:
-        """See `System.generate`."""
-        memory, played = self.before(), list[Tensor]()
+    def generate(self, count: int, prompt: Tensor | None = None) -> Tensor:
+        """See `System.generate`; a smoothing posterior has seen the prompt to its end."""
+        rows = () if prompt is None else prompt.shape[:-2]
+        memory, played = tuple(part.expand(*rows, -1) for part in self.before()), list[Tensor]()
+        if prompt is not None and prompt.shape[-2]:
+            frames = prompt if rows else prompt[None]
+            path = self.infer(frames, None, self._noise(frames, len(frames)))
+            memory = tuple(part.view(*rows, -1) for part in self.after(frames, path))
         for _ in range(count):
             frame, memory = self.play(memory)
             played.append(frame)
-        return torch.stack(played)
+        return torch.stack(played, dim=-2)
 
     def _predict_from(self, frames: Tensor, imagine: Callable[[Tensor, LatentPath], Tensor]) -> Tensor:
         """`System.predict` where the posterior looks at no later frame: the mean over draws of the past's latents.

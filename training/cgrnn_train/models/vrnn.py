@@ -61,7 +61,7 @@ class VRNN(SequentialVAE):
 
     def __init__(self, config: VRNNConfig) -> None:
         super().__init__(config, (config.width, config.state))
-        self.mlp, width = frame_mlp(config.visible, config.mlp, config.dropout)
+        self.mlp, width = frame_mlp(config.kind, config.visible, config.mlp, config.dropout)
         self.feature = nn.Linear(config.latent, config.width)
         self.prior = JointMLP((config.state,), config.width, 2 * config.latent)
         self.posterior = JointMLP((width, config.state), config.width, 2 * config.latent)
@@ -106,12 +106,21 @@ class VRNN(SequentialVAE):
         """The state; see `SequentialVAE.before`."""
         return (self.gru.initial_state,)
 
+    def after(self, frames: Tensor, path: LatentPath) -> tuple[Tensor, ...]:
+        """The state; see `SequentialVAE.after`."""
+        feature = torch.relu(self.feature(path.latent[:, -1]))
+        return (self._advance(frames[:, -1], feature, path.state[:, -1]),)
+
+    def _advance(self, frame: Tensor, feature: Tensor, state: Tensor) -> Tensor:
+        """The state that follows ``state`` (..., state) after ``frame`` (..., visible), ``feature`` being ψ(z)."""
+        return self.gru.step(torch.cat([self.mlp(frame), feature], dim=-1), state)
+
     def play(self, memory: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """See `SequentialVAE.play`."""
         (state,) = memory
         numbers, feature = self._imagine(Normal.of(self.prior(state)), state)
         frame = self.emission.draw(numbers)
-        return frame, (self.gru.step(torch.cat([self.mlp(frame), feature], dim=-1), state),)
+        return frame, (self._advance(frame, feature, state),)
 
 
 class VRNNScan(torch.autograd.Function):

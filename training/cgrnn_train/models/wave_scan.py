@@ -5,9 +5,12 @@ One step, with [·] for the slice of a product:
     z = A u + a                                A = W_r ∥ W_z ∥ W_n ∥ U₃ ∥ U₁ ∥ U₂
     x = (v − b_v − [z]_v) / d,  d = 10⁻³ + softplus([z]_d)
     y = Wᵀx + m,  η = ½ y² − ½ m² + [z]_h
-    f = σ(η) ∘ y                               the mean feed E[h∘s | v, u], or a sample of it, without a gradient
+    f = asinh(σ(η) ∘ y)                        of the mean feed E[h∘s | v, u], or of a sample of it, without a gradient
     g = [what v gives to the gates] + B f
     u′ = GRU(g, z, u)                          as `cgrnn_train.models.scan`
+
+asinh for what the net sees of the frame has it too (`cgrnn_train.models.mlp.Companding`): where a note begins in silence, y is
+hundreds, and would shut every gate.
 
 Autograd walks back through the loop; what that costs is below the negative phase's share of a step.
 """
@@ -61,7 +64,7 @@ def wave_states(
             feed = units.draw_hidden(drive, logits).detach()
         else:
             feed = units.mean_hidden(drive, logits)
-        feed = F.dropout(feed, feed_dropout, training=feed_dropout > 0)
+        feed = F.dropout(torch.asinh(feed), feed_dropout, training=feed_dropout > 0)
         past = F.linear(state, state_weight, state_bias)
         states.append(gru_update(torch.addmm(gates, feed, feed_weight.T), past, state))
     return torch.stack(states)

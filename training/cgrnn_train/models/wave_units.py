@@ -71,6 +71,11 @@ class WaveUnits(ABC):
     def draw_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
         """Draw h∘s, or h, given x, (..., hidden)."""
 
+    def given_hidden(self, hidden: Tensor) -> Tensor:
+        """Draw x (..., visible) given ``hidden``, h∘s or h (..., hidden)."""
+        mean = hidden @ self.weight.T
+        return mean + torch.randn_like(mean)
+
     @abstractmethod
     def given_spikes(self, spikes: Tensor) -> GivenSpikes:
         """What ``spikes`` h (rows, hidden) of 0 and 1 say of x."""
