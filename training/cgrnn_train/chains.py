@@ -37,7 +37,7 @@ class Chains:
 
 
 class WaveChains:
-    """The last whitened fantasy frame of every frame of a data set of sound, float16; they start where they are told to.
+    """The last whitened fantasy frame of every frame of a data set of sound, float16; they start where they are told.
 
     Args:
         frames: of the data set.
@@ -48,8 +48,9 @@ class WaveChains:
         self.packed = torch.full((frames, visible), torch.nan, dtype=torch.float16)
 
     def read(self, rows: Tensor, shift: Tensor, first: Tensor) -> Tensor:
-        """The chains of ``rows`` (frames,), or ``first`` (frames, visible) of those that have none yet: (frames, visible)
-        float32. Nothing of sound is transposed by ``shift``.
+        """The chains of ``rows`` (frames,), or ``first`` (frames, visible) of those that have none yet.
+
+        They are (frames, visible) float32. Nothing of sound is transposed by ``shift``.
         """
         kept = self.packed[rows.cpu()].float().to(rows.device)
         return torch.where(kept.isnan(), first, kept)

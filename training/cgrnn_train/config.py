@@ -41,8 +41,8 @@ class FitConfig:
         divergence_warm_up: epochs over which the KL term of a variational autoencoder comes to weigh 1, from 1 over
             their number on; without them its posterior may settle at the prior. Validation always has the bound.
         sweeps: k, Gibbs sweeps of the negative phase a step.
-        collapsed: of sound with slabs: whether a sweep draws the frame with the slabs integrated out, which costs as much
-            as a hundred sweeps that draw them too but moves as far as any number where slabs add much variance.
+        collapsed: of sound with slabs: whether a sweep draws the frame with the slabs integrated out. It costs what a
+            hundred sweeps do that draw them too, but moves as far as any number where slabs add much variance.
         chains: "persistent": each training frame keeps its own chain from epoch to epoch; "data": CD-k.
         average: decay of the exponential moving average of the weights, which validation and the result use; 0: none.
         uniform_init: draw all parameters but the visible bias from U(±this), as the paper did; 0: the defaults.

@@ -67,8 +67,10 @@ def log_scales(pieces: Sequence[Tensor], owner: Tensor, places: Tensor) -> Tenso
 
 @dataclass(frozen=True, slots=True)
 class FrameScores:
-    """Per scored frame: log-likelihood, of its normalised values, and the sequence it is of; where log Z is annealed, its standard error, the
-    share of chains that count, and what was predicted, E[v | u], (frames, visible).
+    """Per scored frame: log-likelihood (of its normalised values) and the sequence it is of.
+
+    Where log Z is annealed, its standard error, the share of chains that count, and what was predicted, E[v | u],
+    (frames, visible).
     """
 
     log_likelihood: Tensor

@@ -83,8 +83,9 @@ def frame_statistics(data: DataSet) -> FrameStatistics:
 
 
 def _spread(data: DataSet, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The covariance (visible, visible) of frames of one power each, the median of theirs: a few loud ones do not make it
-    (the spatial sign covariance, Visuri, Koivunen and Oja, J. Statist. Plann. Inference 91, 2000).
+    """The covariance (visible, visible) of frames of one power each, the median of theirs.
+
+    The spatial sign covariance (Visuri, Koivunen and Oja, J. Statist. Plann. Inference 91, 2000).
     """
     products, powers = np.zeros((data.visible, data.visible)), list[NDArray[np.float64]]()
     for piece in data.pieces("train"):

@@ -108,8 +108,9 @@ class DataSet(ABC):
         return None
 
     def compare(self, piece: Piece, means: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the normalised values that ``means`` of the frames (time, visible) stand for, each given what was really
-        there before its frame, and the real ones; both (time, visible).
+        """Return the normalised values that ``means`` of the frames (time, visible) stand for, and the real ones.
+
+        Both are (time, visible); a frame's are those given what was really there before it.
         """
         return means, self.frames(piece)
 
@@ -179,10 +180,10 @@ def write_set(
     """Write the entries as data set `out`, in their order, and return the whole meta as written.
 
     entries: pieces with their (length, columns) rows; offset and length are set here, and a piece without rows is left
-    out. describe: gives the meta with its "frame", once all is written; version and counts are added here. finish: may add
-    files that are computed from these to the folder. All goes to
-    a temporary folder beside `out`, which takes its place at the end: a failure leaves what was there. A prepared data
-    set is replaced; DataError on any other file or folder that is not empty, and where no piece has a frame.
+    out. describe: gives the meta with its "frame", once all is written; version and counts are added here. finish: may
+    add files that are computed from these to the folder. All goes to a temporary folder beside `out`, which takes its
+    place at the end: a failure leaves what was there. A prepared data set is replaced; DataError on any other file or
+    folder that is not empty, and where no piece has a frame.
     """
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)

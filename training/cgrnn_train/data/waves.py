@@ -4,9 +4,9 @@ The array is waves.npy, (frames, frame_samples) int16, 32,767 for full scale. Th
 standard deviation of the training samples, both at full scale 1. An hour at 11,025 Hz takes 80 MB.
 
 Models see samples with a random part of a step of those integers added, uniform between −½ and ½ (*dequantised*: Theis,
-van den Oord and Bethge, "A note on the evaluation of generative models", ICLR 2016). A density of integers has no bound,
-and digital silence would win any comparison; that of dequantised ones is at most that of the step. The random part of a
-piece is always the same.
+van den Oord and Bethge, "A note on the evaluation of generative models", ICLR 2016). A density of integers has no
+bound, and digital silence would win any comparison; that of dequantised ones is at most that of the step. The random
+part of a piece is always the same.
 
 Where the spec has a linear prediction (`cgrnn_bundle.prediction`), its residuals, which are the frames then, are beside
 the samples: residuals.npy (frames, frame_samples) and scales.npy (frames, 1), σ, both float32; 160 MB an hour.
@@ -149,9 +149,9 @@ class Waves(DataSet):
 def write_waves(out: Path | str, clips: Iterable[Clip], spec: WaveSpec, meta: dict[str, Any]) -> dict[str, Any]:
     """Write the clips as data set `out`, in their order, and return the whole meta as written.
 
-    spec: rate, frame and prediction; mean and standard deviation are replaced by those of the training samples. meta: what the
-    source says of itself; version, frame spec and counts are added. See `write_set` for what becomes of a folder that
-    is there. Raises DataError where no clip has a frame, and where the training clips are none or all one value.
+    spec: rate, frame and prediction; mean and standard deviation are replaced by those of the training samples. meta:
+    what the source says of itself; version, frame spec and counts are added. See `write_set` for what becomes of a
+    folder that is there. Raises DataError where no clip has a frame, and where the training clips are none or all one value.
     """
     moments = _Moments()
 

@@ -17,8 +17,8 @@ from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.wave_units import WaveSlabs, WaveUnits
 
 QUIET, LOUD, SHARE_ON = 0.7, 12.0, 0.7
-"""Of an untrained model: d with no spike on, in standard deviations of the frames' narrowest mixtures; the variance that
-all spikes add, in d²; and the share of spikes that are on, in the mean field of a model whose W is a tight frame."""
+"""Of an untrained model: d, in standard deviations of the frames' narrowest mixtures; the variance that all spikes add,
+in that of the frames along each axis; and the share of spikes that are on, by mean field and were W a tight frame."""
 
 
 class ContinuousCSSRBM(ContinuousFrames):
@@ -58,13 +58,13 @@ class ContinuousCSSRBM(ContinuousFrames):
         return WaveSlabs(raw, self.slab_mean * torch.rsqrt(1 + raw.square().sum(0)))
 
     def start_from(self, start: FrameStatistics) -> None:
-        """Take the mean of the training frames for c and a common loudness for the spikes: `QUIET` with none on, `LOUD`
-        times that variance with all, in proportion to the frames' own along their principal axes.
+        """Take the mean of the training frames for c and a common loudness for the spikes.
 
-        The columns of R are random in these axes, so that each overlaps with all others: spikes then attract one another,
-        and how many are on varies more than if each turned alone. Columns with a direction each can say of every direction
-        that it is wide, and cannot say that all are. U₃ is learned in the axes too, for a step in samples that is little
-        along the widest of them may be thousands of variances along the narrowest.
+        With none on the model is quiet (`QUIET`), with all on it has `LOUD` QUIET² times the frames' covariance. R's
+        columns are random in the frames' principal axes, so that each overlaps with all others: spikes then attract one
+        another, and how many are on varies more than if each turned alone. Columns with a direction each can say of
+        every direction that it is wide, and cannot say that all are. U₃ is learned in the axes too, for a step in
+        samples that is little along the widest of them may be thousands of variances along the narrowest.
         """
         assert start.covariance is not None  # continuous frames have one
         visible, hidden = self.raw_weight.shape

@@ -9,7 +9,7 @@ One step, with [·] for the slice of a product:
     g = [what v gives to the gates] + B f
     u′ = GRU(g, z, u)                          as `cgrnn_train.models.scan`
 
-asinh for what the net sees of the frame has it too (`cgrnn_train.models.mlp.Companding`): where a note begins in silence, y is
+asinh as for what the net sees of the frame (`cgrnn_train.models.mlp.Companding`): where a note begins in silence, y is
 hundreds, and would shut every gate.
 
 Autograd walks back through the loop; what that costs is below the negative phase's share of a step.
