@@ -151,7 +151,8 @@ def write_waves(out: Path | str, clips: Iterable[Clip], spec: WaveSpec, meta: di
 
     spec: rate, frame and prediction; mean and standard deviation are replaced by those of the training samples. meta:
     what the source says of itself; version, frame spec and counts are added. See `write_set` for what becomes of a
-    folder that is there. Raises DataError where no clip has a frame, and where the training clips are none or all one value.
+    folder that is there. Raises DataError where no clip has a frame, and where the training clips are none or all one
+    value.
     """
     moments = _Moments()
 

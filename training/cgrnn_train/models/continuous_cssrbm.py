@@ -78,9 +78,7 @@ class ContinuousCSSRBM(ContinuousFrames):
             self.axes.copy_(std[:, None] * axes * variance.clamp(min=0).sqrt())
             mixed = torch.randn(visible, hidden, dtype=torch.float64) / math.sqrt(hidden)
             self.raw_weight.copy_(axes @ (added.sqrt()[:, None] * mixed))
-            pull = (explained / (1 - SHARE_ON * explained)).sum() / (
-                2 * hidden
-            )  # of the others on one spike, mean field
+            pull = (explained / (1 - SHARE_ON * explained)).sum() / (2 * hidden)  # of the other spikes on one
             self.hidden_bias.fill_(math.log(SHARE_ON / (1 - SHARE_ON)) - float(pull))
 
     @torch.no_grad()
