@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cgrnn_bundle.waves import Samples, WaveSpec
 from cgrnn_live.loading import DEFAULT_SOUND_MODEL, open_wave_engine
 from cgrnn_live.performance import ending_on_signals
+from cgrnn_live.pluck import PITCHES, pluck
 from cgrnn_live.recording import FileError, is_same_file
 from cgrnn_live.sound_card import SoundError
 from cgrnn_live.sound_link import SoundLink
@@ -61,12 +63,14 @@ def play(setup: WaveSetup) -> dict[str, Any]:
             f"{setup.prompt} lasts {prompt_seconds:.2f} s and --duration is {setup.duration:g}, the prompt included; "
             "give a longer --duration."
         )
+    again = _beginnings(prompt, engine.spec)
+    first = again[-1] if again else prompt
     if setup.render is not None:
-        source = WaveSource(engine, setup.rate or engine.spec.sample_rate, prompt)
+        source = WaveSource(engine, setup.rate or engine.spec.sample_rate, first, again=again)
         outcome = _write(setup, setup.render, source, setup.duration or prompt_seconds + RENDER_SECONDS)
     else:
         link = _open(setup)
-        source = WaveSource(engine, link.rate, prompt)
+        source = WaveSource(engine, link.rate, first, again=again)
         outcome = _sound(setup, link, source)
     return {
         "model": setup.model or DEFAULT_SOUND_MODEL,
@@ -74,10 +78,18 @@ def play(setup: WaveSetup) -> dict[str, Any]:
         **outcome,
         "sample_rate": source.sample_rate,
         "frames": math.ceil(round(outcome["seconds"] / engine.spec.frame_seconds, 3)),
+        "begun_again": source.begun_again,
         "limited": source.limited,
         "not_finite": source.not_finite,
         "peak": source.peak,
     }
+
+
+def _beginnings(prompt: Samples | None, spec: WaveSpec) -> list[Samples]:
+    """Return what a sound begins with, the last first, and begins again with; a model of samples begins by itself."""
+    if not spec.order:
+        return []
+    return [pluck(pitch, spec) for pitch in PITCHES] if prompt is None else [prompt]
 
 
 def _write(setup: WaveSetup, path: Path, source: WaveSource, seconds: float) -> dict[str, Any]:

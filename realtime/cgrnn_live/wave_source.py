@@ -9,6 +9,8 @@ takes 256 samples at a time plays, bit for bit, what a file has.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +28,13 @@ QUALITY = "HQ"
 LOUDEST_MODEL_SAMPLE = 16.0
 """Full scale times this is all that the limiter needs to be shown; more could overflow in the resampler. The coder
 hears no more either, so that a loud model is not predicted to go on louder still."""
+
+OVER_LEVEL, OVER_SECONDS = 10 ** (-50 / 20), 0.25
+"""A sound is over where all of this time is below this root mean square, full scale being 1."""
+LOUDER = 4.0
+"""A frame of this many times the level that the sound had, 12 dB, is none of it."""
+FALL, RISE = 0.97, 1.01
+"""Bounds, a frame, on how that level follows the frames'."""
 
 
 class FrameSource(Protocol):
@@ -52,17 +61,26 @@ class FrameSource(Protocol):
 class WaveSource:
     """An endless sound: ``prompt`` first, then what the model makes of it.
 
+    A model of single notes does not strike the next one by itself. So where the sound has died away, or is suddenly
+    much louder, it begins again with the next of ``again``, in turn, and the model forgets what it heard.
+
     Attributes:
         sample_rate: of what `pull` returns, in samples a second.
         frames: of the model so far, the prompt's included.
+        begun_again: how often the sound was over.
         not_finite: of those, frames that are, or whose samples are, NaN or infinite. Each is silence, and the model
             begins anew after it, with no history.
         peak: the highest sample so far; full scale is 1.
     """
 
-    def __init__(self, engine: FrameSource, sample_rate: int, prompt: Samples | None = None) -> None:
-        """Begin; ``prompt`` is (frames, frame_samples), as `wave_prompt.read_wave_prompt` gives it."""
+    def __init__(
+        self, engine: FrameSource, sample_rate: int, prompt: Samples | None = None, *, again: Sequence[Samples] = ()
+    ) -> None:
+        """Begin; ``prompt`` and each of ``again`` are (frames, frame_samples), as `read_wave_prompt` gives them."""
         self._engine = engine
+        self._again: Iterator[Samples] | None = cycle(again) if again else None
+        self._level = self._quiet_seconds = 0.0
+        self.begun_again = 0
         self._coder = WaveCoder(engine.spec, loudest=LOUDEST_MODEL_SAMPLE)
         self._prompt = deque([] if prompt is None else prompt)
         self.frames = 0
@@ -119,8 +137,12 @@ class WaveSource:
     def _next_samples(self) -> Samples:
         """Return what the next frame adds at `sample_rate`; soxr may keep it back and return several at a time."""
         with np.errstate(over="ignore", invalid="ignore"):
-            frame = self._prompt.popleft() if self._prompt else self._engine.sample()
+            is_prompt = bool(self._prompt)
+            frame = self._prompt.popleft() if is_prompt else self._engine.sample()
             samples = self._coder.decode(frame)
+            if self._again is not None and self._is_over(samples, is_prompt=is_prompt):
+                frame = self._begin_again(self._again)
+                samples = self._coder.decode(frame)
         self.frames += 1
         if np.isfinite(frame).all() and np.isfinite(samples).all():
             self._engine.advance(frame)
@@ -130,3 +152,23 @@ class WaveSource:
             self._coder.reset()
             samples = np.zeros_like(samples)
         return samples if self._resampler is None else self._resampler.resample_chunk(samples)
+
+    def _is_over(self, samples: Samples, *, is_prompt: bool) -> bool:
+        level = float(np.sqrt(np.square(samples, dtype=np.float64).mean()))
+        if is_prompt:
+            self._level, self._quiet_seconds = max(self._level * FALL, level), 0.0
+            return False
+        if not level <= LOUDER * self._level:  # also where it is no number
+            return True
+        self._level = min(max(level, self._level * FALL), self._level * RISE)
+        self._quiet_seconds = self._quiet_seconds + self._engine.spec.frame_seconds if level < OVER_LEVEL else 0.0
+        return self._quiet_seconds >= OVER_SECONDS
+
+    def _begin_again(self, again: Iterator[Samples]) -> Samples:
+        """Forget the sound, take up the next, and return its first frame."""
+        self._engine.reset()
+        self._coder.reset()
+        self._level = self._quiet_seconds = 0.0
+        self.begun_again += 1
+        self._prompt.extend(next(again))
+        return self._prompt.popleft()

@@ -1,5 +1,6 @@
 """Figures of sound: what is drawn is what the runs say, in the sound's own units, and the same bytes every time."""
 
+import dataclasses
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -12,8 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
 
+from cgrnn_bundle.waves import WaveCoder, WaveSpec, frames_to_samples
 from cgrnn_train import fit as fitting
 from cgrnn_train.config import FitConfig, RunConfig
+from cgrnn_train.data.waves import Clip, Waves, write_waves
+from cgrnn_train.drawing import Drawing
 from cgrnn_train.figures import write_figures
 from cgrnn_train.models.cgrnn import CGRNN
 from cgrnn_train.panels import Clock
@@ -41,6 +45,48 @@ def config(system: str) -> RunConfig:
     values = {key: value for key, value in sizes.items() if key in architecture.config.__dataclass_fields__}
     settings = FitConfig(epochs=1, batch_size=4, sweeps=1, average=0.9, validation_frames=10)
     return RunConfig(system, architecture.config(**(values | architecture.fixed)), settings)
+
+
+def tones(folder: Path, spec: WaveSpec) -> Waves:
+    """Tones that die away: 14 of 16 frames or more to train on, 4 to validate and 6 to test of 4 or more."""
+    random = np.random.default_rng(0)
+    clips = []
+    for index in range(24):
+        split = "train" if index < 14 else "valid" if index < 18 else "test"
+        time = np.arange(((16 if split == "train" else 4) + index % 3) * 150)
+        tone = np.sin(time * (0.1 + 0.02 * (index // 2)) + random.uniform(0, 6)) * np.exp(-time / 400)
+        noisy = 0.4 * tone + 0.01 * random.standard_normal(len(time))
+        clips.append(Clip(f"tone {index}", split, noisy.astype(np.float32)))
+    write_waves(folder, clips, spec, {"source": "tones, made by the test", "licence": "CC0"})
+    return Waves.open(folder)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory) -> Waves:
+    """Frames of samples; those to train on are more than the samples in one."""
+    return tones(tmp_path_factory.mktemp("sound") / "tones", WaveSpec())
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory) -> Waves:
+    """The same, in frames of residuals."""
+    return tones(tmp_path_factory.mktemp("predicted") / "tones", WaveSpec(order=6, window=600))
+
+
+@pytest.fixture(scope="module")
+def predicted_runs(predicted, tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("predicted") / "runs"
+    for name in NAMES[:3:2]:
+        fitting.fit(config(name), predicted, folder / name, accelerator="cpu", show_progress=False)
+    return [folder / name for name in NAMES[:3:2]]
+
+
+@pytest.fixture(scope="module")
+def predicted_drawing(predicted_runs, predicted) -> Drawing:
+    """The first 4 frames of 6."""
+    assert predicted.pieces("test")[2].length == 6
+    titled = list(zip(["CGRNN", "VRNN"], predicted_runs, strict=True))
+    return draw_sound(titled, predicted, predicted.pieces("test")[2], 4, 0)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +220,70 @@ def test_waveforms_are_drawn_at_full_scale_with_what_the_reconstruction_leaves_o
     assert len(limits) == 1  # one scale for all spectrograms
 
 
+def test_of_residuals_the_sound_is_the_clips_and_a_reconstruction_is_given_its_true_past(
+    predicted_drawing, predicted_runs, predicted
+):
+    piece, spec = predicted.pieces("test")[2], predicted.spec
+    samples, frames = predicted.samples(piece)[:600], predicted.frames(piece)
+    figure = predicted_drawing.figures["reconstruction"]
+    assert np.array_equal(height(titled(figure, "The sound")), samples)
+    for title, run, said in zip(["CGRNN", "VRNN"], predicted_runs, predicted_drawing.numbers, strict=True):
+        _, model = load(run)
+        torch.manual_seed(0)
+        means = model.reconstruct(torch.from_numpy(frames[:4])[None])
+        assert means is not None
+        whole = np.concatenate([means[0].detach().numpy(), frames[4:]])
+        expected, truth = (values[:4] for values in predicted.compare(piece, whole))
+        error = frame_rmse([expected], [truth], resamples=1).value
+        assert said["reconstruction_rmse"] == pytest.approx(error, abs=1e-4)
+        drawn = expected.reshape(-1) * spec.std + spec.mean
+        panel = titled(figure, f"{title}, reconstructed: RMSE {error:.2f}")
+        assert np.allclose(height(panel), drawn, atol=1e-6)
+        assert np.allclose(height(panel, 1), samples - drawn, atol=1e-6)
+        assert not np.allclose(frames_to_samples(whole[:4], spec), drawn, atol=1e-3)  # its own past is another
+
+
+def test_of_residuals_free_play_goes_on_from_what_was_played_and_is_held_at_full_scale(
+    predicted_drawing, predicted_runs, predicted, monkeypatch
+):
+    _, model = load(predicted_runs[0])
+    torch.manual_seed(0)
+    frames = model.generate(4).numpy()
+    coder = WaveCoder(predicted.spec, loudest=1.0)
+    played = np.concatenate([coder.decode(frame) for frame in frames])
+    assert np.allclose(height(titled(predicted_drawing.figures["generated"], "CGRNN")), played, atol=1e-6)
+    monkeypatch.setattr(CGRNN, "generate", lambda self, count: torch.full((count, 150), 1e3))
+    loud = draw_sound([("CGRNN", predicted_runs[0])], predicted, predicted.pieces("test")[2], 4, 0).figures["generated"]
+    assert loud is not None
+    assert np.abs(height(titled(loud, "CGRNN"))).max() == pytest.approx(1)
+
+
+def test_precisions_of_residuals_say_so_and_their_level_has_the_scale_of_the_prediction(
+    predicted_drawing, predicted_runs, predicted
+):
+    piece, spec = dataclasses.replace(predicted.pieces("test")[2], length=4), predicted.spec
+    figure = predicted_drawing.figures["precision"]
+    level, *matrices = [axes for axes in figure.axes if axes.get_lines() or axes.get_images()]
+    assert level.get_title(loc="left") == "Standard deviation of a residual given the spikes and the rest of its frame"
+    assert matrices[0].get_ylabel() == "CGRNN\nresidual of the frame"
+    _, model = load(predicted_runs[0])
+    torch.manual_seed(0)
+    found = precisions_of(model, torch.from_numpy(predicted.frames(piece))[None])
+    assert found is not None
+    scale = np.exp(predicted.log_scale(piece) / 150)
+    assert scale.max() > 2 * scale.min()
+    assert np.allclose(height(level), found.level * scale * spec.std)
+    rms = np.sqrt(np.square(predicted.samples(piece)).reshape(4, 150).mean(axis=1))
+    assert np.allclose(height(level, 1), rms, rtol=1e-5)
+    places = moments(rms[:, None])
+    at_frames = predicted_drawing.numbers[0]["precision"]
+    assert [one["frame"] for one in at_frames] == places
+    assert [one["level"] for one in at_frames] == pytest.approx((found.level * scale)[places], rel=1e-3)
+    off = ~np.eye(150, dtype=bool)
+    for axes, matrix in zip(matrices, partial_correlations(found.matrices[places]), strict=False):
+        assert np.allclose(shown(axes.get_images()[0])[off], matrix[off], atol=1e-6)
+
+
 def test_precisions_are_drawn_as_partial_correlations_on_one_scale(figures, runs, sound):
     figure = figures["precision"]
     truth = sound.frames(sound.pieces("test")[2])
@@ -193,7 +303,8 @@ def test_precisions_are_drawn_as_partial_correlations_on_one_scale(figures, runs
             assert np.allclose(shown(panel)[off], matrix[off], atol=1e-6)
         assert np.allclose(height(level, row), found.level * sound.spec.std)
     assert level.get_yscale() == "log"
-    rms = np.sqrt(np.square(truth * sound.spec.std + sound.spec.mean).mean(axis=1))
+    assert level.get_title(loc="left") == "Standard deviation of a sample given the spikes and the rest of its frame"
+    rms = np.sqrt(np.square(sound.samples(sound.pieces("test")[2])).reshape(truth.shape).mean(axis=1))
     assert np.allclose(height(level, 2), rms, rtol=1e-5)
 
 

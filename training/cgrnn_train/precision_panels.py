@@ -29,6 +29,7 @@ def precision_panels(
     rms: NDArray[np.floating],
     clock: Clock,
     unit: float = 1.0,
+    entry: str = "sample",
 ) -> Figure | None:
     """The levels of titled precisions over time, and below a row of each: its matrices at frames ``places``.
 
@@ -37,9 +38,10 @@ def precision_panels(
     Args:
         panels: titles and precisions of the same frames.
         places: of the frames whose matrices are drawn.
-        rms: root mean square of each frame, (time,), of full scale.
+        rms: root mean square of each frame's samples, (time,), of full scale.
         clock: the time axis.
-        unit: of the precisions' samples, of full scale.
+        unit: of the precisions, of full scale.
+        entry: what a frame is of: "sample", or "residual" (of linear prediction, times its scale).
 
     Returns:
         The figure; None if ``panels`` are none.
@@ -49,7 +51,9 @@ def precision_panels(
     heights = [LEVEL_HEIGHT, *[MATRIX_HEIGHT] * len(panels)]
     figure = Figure(figsize=(WIDTH, MARGIN + sum(heights)), layout="constrained")
     grid = figure.add_gridspec(1 + len(panels), len(places), height_ratios=heights)
-    _draw_levels(figure.add_subplot(grid[0, :]), panels, places, rms, clock, unit)
+    levels = figure.add_subplot(grid[0, :])
+    _draw_levels(levels, panels, places, rms, clock, unit)
+    levels.set_title(f"Standard deviation of a {entry} given the spikes and the rest of its frame", loc="left")
     shown = [_without_diagonal(partial_correlations(one.matrices[list(places)])) for _, one in panels]
     limit = max(LEAST_LIMIT, float(np.nanpercentile(np.abs(np.stack(shown)), 99.5)))
     matrices: list[Axes] = []
@@ -65,7 +69,7 @@ def precision_panels(
             axes.set_yticks([0, len(matrix) - 1], ["0", str(len(matrix) - 1)] if column == 0 else [])
             axes.tick_params(labelsize=SMALL, labelbottom=row == len(panels) - 1)
             if column == 0:
-                axes.set_ylabel(f"{title}\nsample of the frame")
+                axes.set_ylabel(f"{title}\n{entry} of the frame")
             matrices.append(axes)
     if image is not None:
         bar = figure.colorbar(image, ax=matrices, pad=0.02, extend="both", aspect=15 * len(panels))
@@ -96,7 +100,6 @@ def _draw_levels(
     axes.set_xlim(0, len(rms) * clock.step)
     axes.set_xlabel(clock.label)
     axes.set_ylabel("of full scale")
-    axes.set_title("Standard deviation of a sample given the spikes and the rest of its frame", loc="left")
     axes.tick_params(labelsize=SMALL)
 
 

@@ -3,6 +3,9 @@
 The precision's scale goes with the sound's level, by orders of magnitude in a clip, and would be all that is seen of
 it. So it is taken apart: its level, and the partial correlations, which are −1 times the precision scaled to a unit
 diagonal. By that scaling d drops out of them: what changes in them from frame to frame is the spikes.
+
+Where a frame is the residual of a linear prediction (docs/decisions/0013), so are the samples spoken of here: the
+partial correlations are then of what the prediction leaves, and not the paper's.
 """
 
 from __future__ import annotations
@@ -27,9 +30,9 @@ class Precisions(NamedTuple):
     """The precision of every frame of a clip.
 
     Attributes:
-        matrices: (C^{v|h})⁻¹ in normalised samples, (time, sample, sample).
+        matrices: (C^{v|h})⁻¹ of the frames, in their units: normalised samples, or residuals; (time, sample, sample).
         level: standard deviation of a sample given h and the other samples of its frame, their geometric mean, in
-            normalised samples: (time,).
+            the same units: (time,).
         active: spikes that are on, (time,).
         hidden: spikes there are.
     """

@@ -20,6 +20,9 @@ QUIET, LOUD, SHARE_ON = 0.7, 12.0, 0.7
 """Of an untrained model: d, in standard deviations of the frames' narrowest mixtures; the variance that all spikes add,
 in that of the frames along each axis; and the share of spikes that are on, by mean field and were W a tight frame."""
 
+LEAST_NARROW = 1e-3
+"""Least variance of those mixtures, the mean of all being 1: of fewer frames than samples some have none."""
+
 
 class ContinuousCSSRBM(ContinuousFrames):
     """A C-ssRBM over frames of sound.
@@ -70,7 +73,7 @@ class ContinuousCSSRBM(ContinuousFrames):
         visible, hidden = self.raw_weight.shape
         std = start.covariance.double().diagonal().sqrt().clamp(min=LEAST_SCALE)
         variance, axes = torch.linalg.eigh(start.covariance.double() / torch.outer(std, std))
-        narrow = variance[: max(1, visible // 10)].mean().clamp(min=1e-8)
+        narrow = variance[: max(1, visible // 10)].mean().clamp(min=LEAST_NARROW)
         added = LOUD * variance.clamp(min=0) / narrow
         explained = added / (1 + added)  # of the variance with all spikes on
         with torch.no_grad():
