@@ -91,7 +91,12 @@ def test_the_spec_does_not_depend_on_how_many_clips_hold_the_samples(tmp_path: P
 
 
 def test_frames_are_the_integers_with_a_random_part_of_a_step_that_stays_the_same(tmp_path: Path):
-    write_waves(tmp_path / "set", [Clip("a", "train", noise(600, 9)), Clip("b", "valid", np.zeros(60_000))], SPEC, {})
+    write_waves(
+        tmp_path / "set",
+        [Clip("a", "train", noise(600, 9)), Clip("b", "valid", np.zeros(60_000, np.float32))],
+        SPEC,
+        {},
+    )
     data = open_data(tmp_path / "set")
     assert isinstance(data, Waves)
     silence = data.pieces("valid")[0]

@@ -154,6 +154,7 @@ def test_the_likelihood_of_a_split_agrees_with_enumeration_and_the_check_with_bo
     assert scores.means is not None
     assert scores.means.shape == (40, SAMPLES)
     checked = check_annealing(model, pieces, settings, 20)
+    assert checked.standard_error is not None
     assert abs(checked.gap) < 0.02 + 2 * checked.standard_error
     assert abs(checked.change) < 0.02
     assert checked.raise_log_likelihood is None
