@@ -281,13 +281,30 @@ def test_sound_is_not_transposed(folder: Path):
         TrainingBatches(open_data(folder), batch_size=2, longest=4, transpose=2)
 
 
-def test_statistics_are_those_of_each_place_of_the_training_frames(folder: Path, data: PackedFrames):
-    train = torch.cat(list(sequences(open_data(folder), "train")))
+def test_statistics_are_the_mean_frame_and_the_covariance_of_frames_of_one_power(folder: Path, data: PackedFrames):
+    train = torch.cat(list(sequences(open_data(folder), "train"))).double()
     found = frame_statistics(open_data(folder))
-    assert found.std is not None
-    assert torch.allclose(found.mean, train.mean(0), atol=1e-6)
-    assert torch.allclose(found.std, train.std(0, correction=0), atol=1e-5)
+    assert found.covariance is not None
+    centred = train - train.mean(0)
+    power = centred.square().mean(1, keepdim=True)
+    alike = centred / power.sqrt()
+    median = np.median(power.numpy())
+    assert torch.allclose(found.mean.double(), train.mean(0), atol=1e-6)
+    assert torch.allclose(found.covariance.double(), median * alike.T @ alike / len(alike), atol=1e-5)
     assert frame_statistics(data).std is None
+
+
+def test_a_few_loud_frames_do_not_make_the_covariance(tmp_path: Path):
+    quiet = noise(150 * 400, 1, level=0.01, mean=0.0)
+    loud = quiet.copy()
+    loud[: 150 * 20] *= 15
+    for name, sound in (("quiet", quiet), ("loud", loud)):
+        write_waves(tmp_path / name, [Clip("a", "train", sound)], SPEC, {})
+    one, other = (frame_statistics(open_data(tmp_path / name)) for name in ("quiet", "loud"))
+    scale = Waves.open(tmp_path / "loud").spec.std / Waves.open(tmp_path / "quiet").spec.std
+    assert one.std is not None
+    assert other.std is not None
+    assert (other.std * scale).mean() == pytest.approx(one.std.mean(), rel=0.05)
 
 
 def test_a_model_of_other_frames_is_refused(folder: Path, small_run: RunConfig, tmp_path: Path):
