@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle, repeat
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,7 @@ def play(setup: WaveSetup) -> dict[str, Any]:
             "give a longer --duration."
         )
     again = _beginnings(prompt, engine.spec)
-    first = again[-1] if again else prompt
+    first = next(again) if again else prompt
     if setup.render is not None:
         source = WaveSource(engine, setup.rate or engine.spec.sample_rate, first, again=again)
         outcome = _write(setup, setup.render, source, setup.duration or prompt_seconds + RENDER_SECONDS)
@@ -85,11 +87,11 @@ def play(setup: WaveSetup) -> dict[str, Any]:
     }
 
 
-def _beginnings(prompt: Samples | None, spec: WaveSpec) -> list[Samples]:
-    """Return what a sound begins with, the last first, and begins again with; a model of samples begins by itself."""
+def _beginnings(prompt: Samples | None, spec: WaveSpec) -> Iterator[Samples] | None:
+    """Return, without end, what a sound begins with and begins again with; None: a model of samples does by itself."""
     if not spec.order:
-        return []
-    return [pluck(pitch, spec) for pitch in PITCHES] if prompt is None else [prompt]
+        return None
+    return (pluck(pitch, spec) for pitch in cycle(PITCHES)) if prompt is None else repeat(prompt)
 
 
 def _write(setup: WaveSetup, path: Path, source: WaveSource, seconds: float) -> dict[str, Any]:

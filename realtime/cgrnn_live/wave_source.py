@@ -9,8 +9,7 @@ takes 256 samples at a time plays, bit for bit, what a file has.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from itertools import cycle
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -62,23 +61,28 @@ class WaveSource:
     """An endless sound: ``prompt`` first, then what the model makes of it.
 
     A model of single notes does not strike the next one by itself. So where the sound has died away, or is suddenly
-    much louder, it begins again with the next of ``again``, in turn, and the model forgets what it heard.
+    much louder, it begins again with the next of ``again``, and the model forgets what it heard.
 
     Attributes:
         sample_rate: of what `pull` returns, in samples a second.
         frames: of the model so far, the prompt's included.
         begun_again: how often the sound was over.
-        not_finite: of those, frames that are, or whose samples are, NaN or infinite. Each is silence, and the model
-            begins anew after it, with no history.
+        not_finite: of those, frames that are, or whose samples are, NaN or infinite. Without ``again`` each is silence,
+            and the model begins anew after it, with no history; with it the sound is over.
         peak: the highest sample so far; full scale is 1.
     """
 
     def __init__(
-        self, engine: FrameSource, sample_rate: int, prompt: Samples | None = None, *, again: Sequence[Samples] = ()
+        self,
+        engine: FrameSource,
+        sample_rate: int,
+        prompt: Samples | None = None,
+        *,
+        again: Iterator[Samples] | None = None,
     ) -> None:
-        """Begin; ``prompt`` and each of ``again`` are (frames, frame_samples), as `read_wave_prompt` gives them."""
+        """Begin; ``prompt`` and each of the endless ``again`` are (frames, frame_samples), as a prompt is read."""
         self._engine = engine
-        self._again: Iterator[Samples] | None = cycle(again) if again else None
+        self._again = again
         self._level = self._quiet_seconds = 0.0
         self.begun_again = 0
         self._coder = WaveCoder(engine.spec, loudest=LOUDEST_MODEL_SAMPLE)
@@ -140,16 +144,16 @@ class WaveSource:
             is_prompt = bool(self._prompt)
             frame = self._prompt.popleft() if is_prompt else self._engine.sample()
             samples = self._coder.decode(frame)
-            if self._again is not None and self._is_over(samples, is_prompt=is_prompt):
-                frame = self._begin_again(self._again)
-                samples = self._coder.decode(frame)
         self.frames += 1
-        if np.isfinite(frame).all() and np.isfinite(samples).all():
+        is_finite = bool(np.isfinite(frame).all() and np.isfinite(samples).all())
+        self.not_finite += not is_finite
+        if self._again is not None and (not is_finite or self._is_over(samples, is_prompt=is_prompt)):
+            frame = self._begin_again(next(self._again))
+            samples, is_finite = self._coder.decode(frame), True
+        if is_finite:
             self._engine.advance(frame)
         else:
-            self.not_finite += 1
-            self._engine.reset()
-            self._coder.reset()
+            self._forget()
             samples = np.zeros_like(samples)
         return samples if self._resampler is None else self._resampler.resample_chunk(samples)
 
@@ -158,17 +162,20 @@ class WaveSource:
         if is_prompt:
             self._level, self._quiet_seconds = max(self._level * FALL, level), 0.0
             return False
-        if not level <= LOUDER * self._level:  # also where it is no number
+        if level > LOUDER * self._level:
             return True
         self._level = min(max(level, self._level * FALL), self._level * RISE)
         self._quiet_seconds = self._quiet_seconds + self._engine.spec.frame_seconds if level < OVER_LEVEL else 0.0
         return self._quiet_seconds >= OVER_SECONDS
 
-    def _begin_again(self, again: Iterator[Samples]) -> Samples:
-        """Forget the sound, take up the next, and return its first frame."""
+    def _begin_again(self, prompt: Samples) -> Samples:
+        """Forget the sound, take up ``prompt``, and return its first frame."""
+        self._forget()
+        self.begun_again += 1
+        self._prompt = deque(prompt)
+        return self._prompt.popleft()
+
+    def _forget(self) -> None:
         self._engine.reset()
         self._coder.reset()
         self._level = self._quiet_seconds = 0.0
-        self.begun_again += 1
-        self._prompt.extend(next(again))
-        return self._prompt.popleft()

@@ -1,6 +1,7 @@
 """A sound that is over begins again: one that has died away, and one that is suddenly much louder."""
 
 import dataclasses
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def prompt(level: float = 0.1, frames: int = 4) -> np.ndarray:
 
 def source_of(levels: list[float], again: list[np.ndarray]) -> tuple[Levels, WaveSource]:
     engine = Levels(levels)
-    return engine, WaveSource(engine, engine.spec.sample_rate, prompt(), again=again)
+    return engine, WaveSource(engine, engine.spec.sample_rate, prompt(), again=cycle(again))
 
 
 def test_a_sound_that_has_died_away_begins_again_with_the_next_prompt() -> None:
@@ -73,6 +74,13 @@ def test_a_sound_that_swells_slowly_goes_on() -> None:
     assert source.begun_again == 0
 
 
+def test_a_frame_that_is_no_number_is_counted_and_the_sound_begins_again() -> None:
+    engine, source = source_of([0.05, np.nan, 0.05], [prompt(0.2)])
+    out = source.pull(150 * 8).reshape(-1, 150)
+    assert np.allclose(out[5:8], 0.2)
+    assert (source.not_finite, source.begun_again, engine.resets) == (1, 1, 1)
+
+
 def test_without_anything_to_begin_again_from_it_never_does() -> None:
     engine = Levels([1e-6])
     source = WaveSource(engine, 11_025, prompt())
@@ -89,7 +97,7 @@ def test_what_begins_again_is_decoded_without_what_was_before() -> None:
         def sample(self) -> np.ndarray:
             return np.zeros(150, np.float32)
 
-    source = WaveSource(Silent(spec=spec), spec.sample_rate, frames, again=[frames])
+    source = WaveSource(Silent(spec=spec), spec.sample_rate, frames, again=cycle([frames]))
     out = source.pull(30_000)
     assert source.begun_again >= 1
     whole = frames_to_samples(frames, spec)
