@@ -19,6 +19,8 @@ from cgrnn_bundle.prediction import Prediction, Wide, predict, residual, respond
 Samples = NDArray[np.float32]
 
 MAX_ORDER, MAX_WINDOW = 512, 1 << 16
+ORDER = 128
+"""What data sets take by default: 12 ms, a period of 86 Hz, and resonances enough for most strings below it."""
 """Of a linear prediction and what it is fitted to, both in samples: players fit one a frame."""
 
 

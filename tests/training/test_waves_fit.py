@@ -14,9 +14,9 @@ from cgrnn_train.chains import WaveChains
 from cgrnn_train.check import check_annealing
 from cgrnn_train.config import FitConfig, RunConfig
 from cgrnn_train.data.opened import open_data
-from cgrnn_train.data.sequences import sequences
+from cgrnn_train.data.sequences import frame_statistics, sequences
 from cgrnn_train.data.store import DataSet
-from cgrnn_train.data.waves import Clip, write_waves
+from cgrnn_train.data.waves import Clip, Waves, write_waves
 from cgrnn_train.frame_scores import Settings
 from cgrnn_train.likelihood.particle import Conditional, particle_filter
 from cgrnn_train.likelihood.wave_exact import exact_wave_log_partition
@@ -158,6 +158,29 @@ def test_the_likelihood_of_a_split_agrees_with_enumeration_and_the_check_with_bo
     assert abs(checked.gap) < 0.02 + 2 * checked.standard_error
     assert abs(checked.change) < 0.02
     assert checked.raise_log_likelihood is None
+
+
+def test_scores_and_check_of_predicted_frames_are_of_samples(tmp_path):
+    """Both have the volume of the change of variables: on all frames they are the same figure."""
+    random = np.random.default_rng(3)
+    clips = [
+        Clip(split, split, (0.01 * np.cumsum(random.standard_normal(20 * SAMPLES))).clip(-1, 1).astype(np.float32))
+        for split in ("train", "valid", "test")
+    ]
+    write_waves(tmp_path / "set", clips, WaveSpec(11_025, SAMPLES, order=3, window=60), {"source": "walks"})
+    data = Waves.open(tmp_path / "set")
+    torch.manual_seed(7)
+    model, pieces = CGRNN(config("cgrnn").model), sequences(data, "test")
+    model.start_from(frame_statistics(data))
+    settings = Settings(temperatures=40, chains=16)
+    scores = log_likelihoods(model, pieces, settings)
+    scale = pieces.log_scale(0)
+    assert scale is not None
+    assert scale.abs().mean() > 5
+    expected = exact(model.eval(), pieces[0]) - scale
+    assert scores.log_likelihood.mean().item() == pytest.approx(expected.mean().item(), abs=0.05)
+    checked = check_annealing(model, pieces, settings, 20)
+    assert checked.log_likelihood == pytest.approx(expected.mean().item(), abs=0.05)
 
 
 def exact(model: EnergySystem, piece: torch.Tensor) -> torch.Tensor:

@@ -31,11 +31,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from cgrnn_bundle.waves import Samples
+from cgrnn_bundle.waves import ORDER, Samples
 from cgrnn_train.data.convert import Report, convert
 from cgrnn_train.data.effects import CLASSES, NO_EFFECT
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.sounds import ORDER, SPEC, read_sound, to_clip, within_full_scale
+from cgrnn_train.data.sounds import SPEC, read_sound, to_clip, within_full_scale
 from cgrnn_train.data.source import list_sounds
 from cgrnn_train.data.splits import SHARES, split_each_by_group
 from cgrnn_train.data.store import check_target

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from cgrnn_bundle.frames import FrameSpec, Rule
-from cgrnn_bundle.waves import MAX_ORDER
+from cgrnn_bundle.waves import MAX_ORDER, ORDER
 from cgrnn_train.data.errors import DataError
 
 app = typer.Typer(help="Turn music into a data set of piano rolls or of sound.", no_args_is_help=True)
@@ -134,7 +134,7 @@ def notes(
             help="Effects a note, drawn from the ten, beside the clean note; all ten take 0.1 s of a core.",
         ),
     ] = 10,
-    order: Order = 128,
+    order: Order = ORDER,
     seed: SoundSeed = 0,
     workers: Workers = 0,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence of the notes.")] = "unknown",
@@ -161,7 +161,7 @@ def notes(
 def audio_effects(
     folder: Sounds,
     out: Out,
-    order: Order = 128,
+    order: Order = ORDER,
     seed: Seed = 0,
     workers: Workers = 0,
     as_json: Json = False,

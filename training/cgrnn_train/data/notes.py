@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cgrnn_bundle.waves import Samples
+from cgrnn_bundle.waves import ORDER, Samples
 from cgrnn_train.data.convert import Report, convert
 from cgrnn_train.data.effects import CLASSES, EFFECTS, NO_EFFECT, apply_effect, draw_parameters
 from cgrnn_train.data.errors import DataError
-from cgrnn_train.data.sounds import ORDER, SPEC, Sound, read_sound, to_clip, within_full_scale
+from cgrnn_train.data.sounds import SPEC, Sound, read_sound, to_clip, within_full_scale
 from cgrnn_train.data.source import list_sounds
 from cgrnn_train.data.splits import SHARES, split_each_by_group
 from cgrnn_train.data.store import check_target
@@ -101,9 +101,7 @@ def prepare_notes(
 ) -> dict[str, Any]:
     """Write the notes of a folder or zip, clean and with `effects` effects each, as data set `out`; return the meta.
 
-    order: of the linear prediction, see `WaveSpec`.
-
-    Raises DataError, also where `effects` is not 0 to 10.
+    order: of the linear prediction, see `WaveSpec`. Raises DataError, also where `effects` is not 0 to 10.
     """
     if not 0 <= effects <= len(EFFECTS):
         raise DataError(f"found {effects} effects a note; expected 0 to {len(EFFECTS)}")

@@ -19,8 +19,6 @@ from cgrnn_train.data.errors import UnusableFileError
 from cgrnn_train.data.source import read_file
 
 SPEC = WaveSpec(sample_rate=11_025, frame_samples=150)
-ORDER = 128
-"""Of the linear prediction by default: 12 ms, a period of 86 Hz, and enough resonances for the strings below that."""
 CLIP_SECONDS = 2.0
 CLIP_SAMPLES = round(CLIP_SECONDS * SPEC.sample_rate)
 
