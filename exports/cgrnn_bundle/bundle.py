@@ -35,10 +35,11 @@ class Bundle:
 
     transition: an ONNX model in float32, (frame (1, V), spike_slab (1, H), state (1, U)) -> next_state (1, U) and what
         that implies for the following frame: of kind "binary" visible_bias (1, V) and hidden_bias (1, H), of kind
-        "continuous" visible_mean (1, V), visible_scale (1, V) > 0 and hidden_bias (1, H).
+        "continuous" visible_mean (1, V), visible_scale (1, V) > 0, hidden_bias (1, H) and gain_logits (1, G).
     arrays: float32, by name: the C-ssRBM's `weight` (V, H), `slab_mean` (H,) and, where it is binary, `slab_precision`
-        (H,) > 0; the `initial_state` (U,) and what it implies for the first frame, `initial_*`; the probe's inputs and
-        outputs, `probe.*` (steps, ·). `Manifest.tensors` lists them. Loaded arrays are read-only.
+        (H,) > 0 or, of sound, the `gains` (G,) > 0; the `initial_state` (U,) and what it implies for the first frame,
+        `initial_*`; the probe's inputs and outputs, `probe.*` (steps, ·). `Manifest.tensors` lists them. Loaded arrays
+        are read-only.
     card: the model card in Markdown, or None.
     """
 

@@ -41,6 +41,10 @@ MAX_UNITS = 1 << 16
 """Most hidden units, and most units of state."""
 MAX_WAVE_UNITS = 1 << 11
 """Most visible units, and most hidden ones, of kind "continuous": players hold arrays of H by H, readers judge W."""
+MAX_GAINS = 1 << 8
+"""Most gains of kind "continuous"."""
+MIN_GAIN, MAX_GAIN = 2.0**-10, 2.0**10
+"""Least and most of a gain: sixty decibels either way of 1."""
 MIN_SCALE = 2.0**-20
 """Least scale of a visible unit: less than a 32nd of a step of 16-bit sound."""
 MIN_GAP = 2.0**-20
@@ -54,11 +58,12 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Units of the model: visible V, hidden H (spikes, and as many slabs), recurrent state U."""
+    """Units of the model: visible V, hidden H (spikes, and as many slabs), recurrent state U; of sound, gains G."""
 
     hidden: int
     state: int
     visible: int = PITCHES
+    gains: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,14 @@ def tensors_of(kind: Kind, sizes: Sizes, probe_steps: int) -> Tensors:
         implied: Shapes = {"visible_bias": (1, visible), "hidden_bias": (1, hidden)}
         parameters: Shapes = {"weight": (visible, hidden), "slab_precision": (hidden,), "slab_mean": (hidden,)}
     else:
-        implied = {"visible_mean": (1, visible), "visible_scale": (1, visible), "hidden_bias": (1, hidden)}
-        parameters = {"weight": (visible, hidden), "slab_mean": (hidden,)}
+        gains = sizes.gains or 1
+        implied = {
+            "visible_mean": (1, visible),
+            "visible_scale": (1, visible),
+            "hidden_bias": (1, hidden),
+            "gain_logits": (1, gains),
+        }
+        parameters = {"weight": (visible, hidden), "slab_mean": (hidden,), "gains": (gains,)}
     outputs: Shapes = {"next_state": (1, state), **implied}
     probed = {name: shape for name, shape in {**inputs, **outputs}.items() if name != "state"}
     return Tensors(

@@ -16,6 +16,7 @@ from cgrnn_bundle.layout import (
     FORMAT_VERSION,
     MANIFEST,
     MAX_BUNDLE_BYTES,
+    MAX_GAINS,
     MAX_PROBE_STEPS,
     MAX_UNITS,
     MAX_WAVE_UNITS,
@@ -117,6 +118,7 @@ class Manifest:
         values |= {"format_version": VERSIONS[self.kind], "kind": self.kind}
         if self.kind == "binary":
             values["frame"]["pitches"] = PITCHES
+            del values["sizes"]["gains"]
         for name in ("low", "high"):
             if values[name] is None:
                 del values[name]
@@ -211,6 +213,7 @@ def _sizes(fields: Fields, frame: FrameSpec | WaveSpec) -> Sizes:
         visible=fields.integer("visible", visible, visible),
         hidden=fields.integer("hidden", 1, most),
         state=fields.integer("state", 1, MAX_UNITS),
+        gains=fields.integer("gains", 1, MAX_GAINS) if isinstance(frame, WaveSpec) else None,
     )
     fields.close()
     return sizes

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrnn_bundle.errors import fault
-from cgrnn_bundle.layout import ARRAYS, MIN_GAP, MIN_SCALE, Kind
+from cgrnn_bundle.layout import ARRAYS, MAX_GAIN, MIN_GAIN, MIN_GAP, MIN_SCALE, Kind
 from cgrnn_bundle.tensorfile import Arrays
 
 
@@ -25,6 +25,8 @@ def check_parameters(kind: Kind, arrays: Arrays) -> None:
         return
     for name in ("initial_visible_scale", "probe.visible_scale"):
         _check_all(name, arrays[name], arrays[name] >= MIN_SCALE, f"positive numbers, {MIN_SCALE:.3g} or more")
+    is_gain = (arrays["gains"] >= MIN_GAIN) & (arrays["gains"] <= MAX_GAIN)
+    _check_all("gains", arrays["gains"], is_gain, f"numbers from {MIN_GAIN:.3g} to {MAX_GAIN:g}")
     _check_gap(arrays["weight"])
 
 

@@ -27,8 +27,8 @@ class Transition:
         spike_slab: h_n∘s_n, (hidden,): write before `advance`.
         state: u, (state,): u_(n−1) before `advance`, u_n after it.
         implied: what u implies for the next frame, by the names that the bundle's kind gives it: "hidden_bias", b̃_h
-            (hidden,), and "visible_bias", b̃_v (visible,), or "visible_mean" and "visible_scale", each (visible,).
-            The arrays stay the same ones.
+            (hidden,), and "visible_bias", b̃_v (visible,), or "visible_mean" and "visible_scale", each
+            (visible,), and "gain_logits" (gains,). The arrays stay the same ones.
     """
 
     def __init__(self, bundle: Bundle) -> None:

@@ -6,12 +6,14 @@
 The same bundle, seed and calls give the same frames, bit for bit, on one machine with as many BLAS threads; `snapshot`
 and `restore` may come between. `cgrnn_bundle.waves` turns frames to samples.
 
-**Where a chain begins.** Sampling frame n starts at the innovation of the frame heard last, x_(n−1) = (v_(n−1) − c) / d
-under the c and d of its own time, at 0 before there is one. In free play that is the end of the last chain, itself a
-draw of p(x | u_(n−2)), and u changes little from frame to frame; so the chain goes on rather than begins, and slow
-directions are as likely as the model says. Begun at 0, a model of 250 spikes that each add a hundred times the unit
-variance has after 4 sweeps a little more than half the variance that it has in the long run. Only which spikes are on
-is handed on: x | h is drawn anew in every sweep.
+A frame is v = c + d g x. Its gain g, how loud it is as a whole, is drawn by itself, for Z is the same for all.
+
+**Where a chain begins.** Sampling frame n starts at the innovation of the frame heard last, x = (v_(n−1) − c) / (g d)
+under the c and d of its own time and a gain drawn given it, at 0 before there is one. In free play that is like the end
+of the last chain, a draw of p(x | u_(n−2)), and u changes little from frame to frame; so the chain goes on rather than
+begins, and slow directions are as likely as the model says. Begun at 0, a model of 250 spikes that each add a hundred
+times the unit variance has after 4 sweeps a little more than half the variance that it has in the long run. Only which
+spikes are on is handed on: x | h is drawn anew in every sweep.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from cgrnn_bundle.errors import BundleError
 from cgrnn_bundle.layout import MIN_SCALE
 from cgrnn_bundle.waves import WaveSpec
 from cgrnn_live.transition import Transition
+from cgrnn_live.wave_hearing import WaveHearing, draw_index
 from cgrnn_live.wave_sampler import WaveSampler
 
 WaveFrame = NDArray[np.float32]
@@ -36,7 +39,7 @@ class WaveEngine:
 
     Attributes:
         spec: what a frame of this bundle means.
-        temperature: T > 0 of the whole energy: below 1 plainer, above 1 wilder.
+        temperature: T > 0 of the whole energy, and of the gains' probabilities: below 1 plainer, above 1 wilder.
         sweeps: of block Gibbs a frame, at least 1.
     """
 
@@ -55,13 +58,21 @@ class WaveEngine:
         self.temperature = manifest.temperature if temperature is None else temperature
         self.sweeps = manifest.sweeps if sweeps is None else sweeps
         self._name = manifest.name
-        self._feeds_mean = manifest.spike_slab_feed == "mean"
         self._transition = Transition(bundle)
         self._mean = self._transition.implied["visible_mean"]
         self._scale = self._transition.implied["visible_scale"]
         self._hidden_bias = self._transition.implied["hidden_bias"]
+        self._gain_logits = self._transition.implied["gain_logits"]
         self._random = np.random.Generator(np.random.PCG64(seed))
+        self._gains = arrays["gains"]
         self._sampler = WaveSampler(arrays["weight"], arrays["slab_mean"], self._random)
+        self._hearing = WaveHearing(
+            arrays["weight"],
+            arrays["slab_mean"],
+            arrays["gains"],
+            self._random,
+            feeds_mean=manifest.spike_slab_feed == "mean",
+        )
         self._innovation = np.zeros(self.spec.frame_samples)
 
     def reset(self) -> None:
@@ -77,7 +88,9 @@ class WaveEngine:
             sweeps=self.sweeps if sweeps is None else sweeps,
             temperature=self.temperature,
         )
-        return (self._mean + self._scale * x).astype(np.float32)
+        share = np.exp((self._gain_logits - self._gain_logits.max()).astype(np.float64) / self.temperature)
+        gain = self._gains[draw_index(self._random, share / share.sum())]
+        return (self._mean + gain * self._scale * x).astype(np.float32)
 
     def advance(self, heard: WaveFrame) -> None:
         """Close the frame: draw h∘s given what was ``heard``, (frame_samples,), and advance u.
@@ -89,16 +102,16 @@ class WaveEngine:
         if heard.shape != self._mean.shape or not np.isfinite(heard).all():
             found = f"the shape {heard.shape}" if heard.shape != self._mean.shape else "samples that are not finite"
             raise ValueError(f"the frame heard has {found}; expected {self._mean.shape} finite numbers")
-        transition, sampler = self._transition, self._sampler
-        self._innovation = (heard.astype(np.float64) - self._mean) / self._scale
-        draw = sampler.mean_spike_slab if self._feeds_mean else sampler.sample_spike_slab
-        np.copyto(transition.spike_slab, draw(self._innovation, self._hidden_bias))
+        transition = self._transition
+        whitened = (heard.astype(np.float64) - self._mean) / self._scale
+        self._innovation, feed = self._hearing.hear(whitened, self._hidden_bias, self._gain_logits)
+        np.copyto(transition.spike_slab, feed)
         np.copyto(transition.frame, heard)
         transition.advance()
         self._check_outputs()
 
     def _check_outputs(self) -> None:
-        outputs = np.concatenate([self._transition.state, self._mean, self._scale, self._hidden_bias])
+        outputs = np.concatenate([self._transition.state, *self._transition.implied.values()])
         if not np.isfinite(outputs).all() or not self._scale.min() >= MIN_SCALE:
             raise BundleError(
                 f"{self._name}: transition.onnx gives numbers that are not finite, or a scale below {MIN_SCALE:.3g}, "

@@ -46,7 +46,7 @@ MANY = 0.53
 
 
 class WaveSampler:
-    """Draws whitened frames and spike-slabs of one continuous C-ssRBM.
+    """Draws whitened frames of one continuous C-ssRBM.
 
     Args:
         weight: W, (visible, hidden), of singular values below 1.
@@ -109,20 +109,3 @@ class WaveSampler:
         unbound -= self._inverse @ slabs
         unbound[off] = 0.0
         return unbound
-
-    def sample_spike_slab(self, frame: Wide, hidden_bias: Vector) -> Vector:
-        """Draw h∘s given x = ``frame`` (visible,) and b̃_h (hidden,) at temperature 1, for the recurrence; (hidden,)."""
-        drive, logits = self._look(frame, hidden_bias)
-        spikes = logits > draw_logistic(self.random, 1, len(drive))[0]
-        return ((drive + draw_normal(self.random, 1, len(drive))[0]) * spikes).astype(np.float32)
-
-    def mean_spike_slab(self, frame: Wide, hidden_bias: Vector) -> Vector:
-        """E[h∘s | x, u] for x = ``frame`` (visible,) and b̃_h (hidden,); (hidden,)."""
-        drive, logits = self._look(frame, hidden_bias)
-        return (drive * (0.5 + 0.5 * np.tanh(0.5 * logits))).astype(np.float32)  # σ that cannot overflow
-
-    def _look(self, frame: Wide, hidden_bias: Vector) -> tuple[Wide, Wide]:
-        """Return y and η, (hidden,) each."""
-        drive: Wide = frame @ self._weight
-        drive += self._mean
-        return drive, 0.5 * (np.square(drive) - self._square) + hidden_bias

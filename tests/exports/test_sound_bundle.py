@@ -17,38 +17,42 @@ from cgrnn_bundle.shipped import shipped_bundles
 from cgrnn_bundle.waves import WaveSpec
 from small_bundles import LARGEST, open_transition, sound_bundle
 
-# state -> next_state, frame -> visible_mean, Softplus(frame) -> visible_scale, spike_slab -> hidden_bias;
-# V = 2, H = U = 1.
+# state -> next_state, frame -> visible_mean, Softplus(frame) -> visible_scale, spike_slab -> hidden_bias,
+# [spike_slab, state] -> gain_logits; V = G = 2, H = U = 1.
 GOLDEN_TRANSITION = base64.b64decode(
-    "CAg62AIKHQoFc3RhdGUSCm5leHRfc3RhdGUiCElkZW50aXR5Ch8KBWZyYW1lEgx2aXNpYmxlX21lYW4iCElkZW50aXR5CiAKBWZyYW1lEg12aXNp"
-    "YmxlX3NjYWxlIghTb2Z0cGx1cwojCgpzcGlrZV9zbGFiEgtoaWRkZW5fYmlhcyIISWRlbnRpdHkSAWdaFwoFZnJhbWUSDgoMCAESCAoCCAEKAggC"
-    "WhwKCnNwaWtlX3NsYWISDgoMCAESCAoCCAEKAggBWhcKBXN0YXRlEg4KDAgBEggKAggBCgIIAWIcCgpuZXh0X3N0YXRlEg4KDAgBEggKAggBCgII"
-    "AWIeCgx2aXNpYmxlX21lYW4SDgoMCAESCAoCCAEKAggCYh8KDXZpc2libGVfc2NhbGUSDgoMCAESCAoCCAEKAggCYh0KC2hpZGRlbl9iaWFzEg4K"
-    "DAgBEggKAggBCgIIAUIECgAQEQ=="
+    "CAg6rgMKHQoFc3RhdGUSCm5leHRfc3RhdGUiCElkZW50aXR5Ch8KBWZyYW1lEgx2aXNpYmxlX21lYW4iCElkZW50aXR5CiAKBWZyYW1lEg12aXNp"
+    "YmxlX3NjYWxlIghTb2Z0cGx1cwojCgpzcGlrZV9zbGFiEgtoaWRkZW5fYmlhcyIISWRlbnRpdHkKNQoKc3Bpa2Vfc2xhYgoFc3RhdGUSC2dhaW5f"
+    "bG9naXRzIgZDb25jYXQqCwoEYXhpcxgBoAECEgFnWhcKBWZyYW1lEg4KDAgBEggKAggBCgIIAlocCgpzcGlrZV9zbGFiEg4KDAgBEggKAggBCgII"
+    "AVoXCgVzdGF0ZRIOCgwIARIICgIIAQoCCAFiHAoKbmV4dF9zdGF0ZRIOCgwIARIICgIIAQoCCAFiHgoMdmlzaWJsZV9tZWFuEg4KDAgBEggKAggB"
+    "CgIIAmIfCg12aXNpYmxlX3NjYWxlEg4KDAgBEggKAggBCgIIAmIdCgtoaWRkZW5fYmlhcxIOCgwIARIICgIIAQoCCAFiHQoLZ2Fpbl9sb2dpdHMS"
+    "DgoMCAESCAoCCAEKAggCQgQKABAR"
 )
 SOFTPLUS = [0.6931472, 1.3132616]  # of 0 and 1
 GOLDEN_ARRAYS = {
     "weight": np.array([[0.5], [-0.25]], np.float32),
     "slab_mean": np.array([-1], np.float32),
+    "gains": np.array([1, 4], np.float32),
     "initial_state": np.array([0.5], np.float32),
     "initial_visible_mean": np.array([0.25, -0.25], np.float32),
     "initial_visible_scale": np.array([2, 3], np.float32),
     "initial_hidden_bias": np.array([0.25], np.float32),
+    "initial_gain_logits": np.array([0, -0.5], np.float32),
     "probe.frame": np.array([[0, 1]], np.float32),
     "probe.spike_slab": np.array([[1.5]], np.float32),
     "probe.next_state": np.array([[0.5]], np.float32),
     "probe.visible_mean": np.array([[0, 1]], np.float32),
     "probe.visible_scale": np.array([SOFTPLUS], np.float32),
     "probe.hidden_bias": np.array([[1.5]], np.float32),
+    "probe.gain_logits": np.array([[1.5, 0.5]], np.float32),
 }
-GOLDEN_ZIP_SHA256 = "1fba41641a962e4ac1ac68401d5e83de6df44de810a1a69a0cb8250c198c7e77"
+GOLDEN_ZIP_SHA256 = "11ce716add12efb0c840c8cfe21704d047fbdabf9954a4524fad7409ab534419"
 
 
 def golden() -> Bundle:
     manifest = Manifest(
         name="golden-sound",
         frame=WaveSpec(sample_rate=11_025, frame_samples=2, mean=0.125, std=0.5, order=3, window=8),
-        sizes=Sizes(visible=2, hidden=1, state=1),
+        sizes=Sizes(visible=2, hidden=1, state=1, gains=2),
         feed="full",
         spike_slab_feed="mean",
         training=Training("none", "CC0-1.0", "by hand", 0, "2026-11-22", "0.1.0"),
@@ -155,12 +159,12 @@ def spoil(run: Transition, output: int, factor: float, offset: float = 0.0) -> T
 def test_rounding_passes_the_probe(sound: Bundle):
     run = open_transition(sound.transition)
     check_probe(sound, run)
-    for output in range(4):
+    for output in range(5):
         check_probe(sound, spoil(run, output, 1 + 3e-6))
 
 
 @pytest.mark.parametrize(
-    ("output", "name"), list(enumerate(["next_state", "visible_mean", "visible_scale", "hidden_bias"]))
+    ("output", "name"), list(enumerate(["next_state", "visible_mean", "visible_scale", "hidden_bias", "gain_logits"]))
 )
 def test_another_model_fails_the_probe(sound: Bundle, output: int, name: str):
     with pytest.raises(BundleError, match=f"transition.onnx: {name} at probe step 0, unit ., is .*, expected"):
@@ -176,22 +180,23 @@ def test_a_small_scale_is_held_to_its_own_size(sound: Bundle):
 
 
 def test_tensors_of_both_kinds():
-    sizes = Sizes(visible=3, hidden=2, state=5)
+    sizes = Sizes(visible=3, hidden=2, state=5, gains=6)
     binary, continuous = (tensors_of(kind, sizes, 4) for kind in ("binary", "continuous"))
     assert binary.inputs == continuous.inputs == {"frame": (1, 3), "spike_slab": (1, 2), "state": (1, 5)}
     assert list(binary.outputs) == ["next_state", "visible_bias", "hidden_bias"]
-    assert list(continuous.outputs) == ["next_state", "visible_mean", "visible_scale", "hidden_bias"]
+    assert list(continuous.outputs) == ["next_state", "visible_mean", "visible_scale", "hidden_bias", "gain_logits"]
     assert binary.arrays.keys() ^ continuous.arrays.keys() == {
         "slab_precision",
+        "gains",
         *(
             f"{place}{name}"
             for place in ("initial_", "probe.")
-            for name in ("visible_bias", "visible_mean", "visible_scale")
+            for name in ("visible_bias", "visible_mean", "visible_scale", "gain_logits")
         ),
     }
     assert continuous.arrays["probe.visible_scale"] == (4, 3)
 
 
 def test_the_small_model_is_one_of_any_size(tmp_path: Path):
-    save(sound_bundle(visible=9, hidden=20, state=3, feed="mean"), tmp_path / "wide")
-    assert load(tmp_path / "wide").manifest.sizes == Sizes(visible=9, hidden=20, state=3)
+    save(sound_bundle(visible=9, hidden=20, state=3, gains=7, feed="mean"), tmp_path / "wide")
+    assert load(tmp_path / "wide").manifest.sizes == Sizes(visible=9, hidden=20, state=3, gains=7)

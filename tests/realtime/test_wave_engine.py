@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from cgrnn_bundle.bundle import Bundle, BundleError, Sizes, load, save
+from cgrnn_bundle.bundle import Bundle, BundleError, load, save
 from cgrnn_bundle.layout import tensors_of
 from cgrnn_bundle.probe import record_probe
 from cgrnn_bundle.shipped import find_bundle
@@ -60,7 +60,7 @@ def test_reset_forgets_but_for_the_random_stream(bundle: Bundle):
     play(engine, 5)
     engine.reset()
     again = engine.snapshot()
-    for name in ("state", "visible_mean", "visible_scale", "hidden_bias", "innovation"):
+    for name in ("state", "visible_mean", "visible_scale", "hidden_bias", "gain_logits", "innovation"):
         assert np.array_equal(initial[name], again[name])
     assert initial["random"] != again["random"]
 
@@ -76,12 +76,14 @@ def test_what_is_heard_counts_and_not_what_was_drawn(bundle: Bundle):
         states.append(engine.snapshot())
     assert np.array_equal(states[0]["state"], states[1]["state"])
     mean, scale = bundle.arrays["initial_visible_mean"], bundle.arrays["initial_visible_scale"]
-    assert states[0]["innovation"] == pytest.approx((heard - mean) / scale)
+    gains = (heard - mean) / scale / states[0]["innovation"]
+    assert gains == pytest.approx(np.full(6, gains[0]))
+    assert np.abs(bundle.arrays["gains"] - gains[0]).min() < 1e-6
 
 
 def test_a_step_is_that_of_the_transition(bundle: Bundle):
     """One `advance` of the mean feed, written out: σ(η)∘y of the whitened frame, then the graph."""
-    bundle = sound_bundle(feed="mean")
+    bundle = sound_bundle(feed="mean", gains=1)
     arrays = bundle.arrays
     heard = np.linspace(-1, 1, 6).astype(np.float32)
     engine = WaveEngine(bundle, seed=0)
@@ -92,14 +94,16 @@ def test_a_step_is_that_of_the_transition(bundle: Bundle):
     feed = (drive / (1 + np.exp(-eta))).astype(np.float32)
     outputs = open_transition(bundle.transition)(heard[None], feed[None], arrays["initial_state"][None])
     snapshot = engine.snapshot()
-    for name, expected in zip(("state", "visible_mean", "visible_scale", "hidden_bias"), outputs, strict=True):
+    names = ("state", "visible_mean", "visible_scale", "hidden_bias", "gain_logits")
+    for name, expected in zip(names, outputs, strict=True):
         assert snapshot[name] == pytest.approx(expected[0], abs=1e-6)  # float32
 
 
 def test_frames_have_the_mean_and_scale_that_the_state_implies(bundle: Bundle):
-    """With every spike off x is N(0, T I), so that v is N(c, T d²)."""
+    """With every spike off x is N(0, T I), so that v is N(c, T d²) where the gain is 1."""
     arrays = {**bundle.arrays}
     arrays["initial_hidden_bias"] = np.full(5, -1e4, np.float32)
+    arrays["gains"] = np.ones(3, np.float32)
     arrays["initial_visible_mean"] = np.arange(6, dtype=np.float32)
     arrays["initial_visible_scale"] = np.geomspace(0.01, 10, 6).astype(np.float32)
     engine = WaveEngine(dataclasses.replace(bundle, arrays=arrays), seed=0, temperature=0.5, sweeps=1)
@@ -107,6 +111,20 @@ def test_frames_have_the_mean_and_scale_that_the_state_implies(bundle: Bundle):
     scale = 0.5**0.5 * arrays["initial_visible_scale"]
     assert (np.abs(draws.mean(0) - np.arange(6)) < 4.5 * scale / 4_000**0.5).all()
     assert draws.std(0) == pytest.approx(scale, rel=4.5 * 8_000**-0.5)
+
+
+def test_frames_have_the_gains_that_the_state_implies():
+    """With every spike off v is N(c, g² d²): its mean square is in g² as often as its probability says."""
+    bundle = sound_bundle(visible=40, gains=3)
+    arrays = {**bundle.arrays, "gains": np.array([1, 10, 0.1], np.float32)}
+    arrays["initial_hidden_bias"] = np.full(5, -1e4, np.float32)
+    arrays["initial_gain_logits"] = np.log(np.array([0.5, 0.2, 0.3], np.float32)) + 3
+    for temperature, expected in ((1.0, [0.5, 0.2, 0.3]), (0.5, np.array([0.25, 0.04, 0.09]) / 0.38)):
+        engine = WaveEngine(dataclasses.replace(bundle, arrays=arrays), seed=0, temperature=temperature, sweeps=1)
+        draws = np.array([engine.sample() for _ in range(4_000)]) / arrays["initial_visible_scale"]
+        level = np.log10(np.square(draws).mean(1) / temperature) / 2  # 0, 1 and -1, within 0.2: 40 samples
+        found = [(np.abs(level - place) < 0.4).mean() for place in (0, 1, -1)]
+        assert found == pytest.approx(np.array(expected), abs=4.5 * 0.5 / 4_000**0.5)
 
 
 def test_temperature_widens_what_is_drawn(bundle: Bundle):
@@ -147,9 +165,9 @@ def test_a_frame_that_is_none_is_refused_and_changes_nothing(bundle: Bundle, hea
 
 def test_a_scale_that_vanishes_while_playing_is_an_error_of_the_bundle(bundle: Bundle):
     """Scale softplus(10 − frame): sound in the probe, 0 once a frame is loud."""
-    sizes = Sizes(visible=6, hidden=5, state=4)
+    sizes = bundle.manifest.sizes
     tensors = tensors_of("continuous", sizes, 3)
-    zeros = {"A": np.zeros((6, 6)), "B": np.zeros((5, 5)), "ten": np.full((1, 6), 10.0)}
+    zeros = {"A": np.zeros((6, 6)), "B": np.zeros((5, 5)), "C": np.zeros((5, 3)), "ten": np.full((1, 6), 10.0)}
     graph = helper.make_graph(
         [
             helper.make_node("Identity", ["state"], ["next_state"]),
@@ -157,6 +175,7 @@ def test_a_scale_that_vanishes_while_playing_is_an_error_of_the_bundle(bundle: B
             helper.make_node("Sub", ["ten", "frame"], ["distance"]),
             helper.make_node("Softplus", ["distance"], ["visible_scale"]),
             helper.make_node("MatMul", ["spike_slab", "B"], ["hidden_bias"]),
+            helper.make_node("MatMul", ["spike_slab", "C"], ["gain_logits"]),
         ],
         "step",
         value_infos(tensors.inputs),

@@ -20,7 +20,7 @@ def value_infos(shapes: Shapes) -> list:
 
 
 def sound_transition(tensors: Tensors, level: float = 1.0, seed: int = 7) -> bytes:
-    """Return u' = tanh([asinh v, h∘s, u] A), mean u' B, scale 0.1 + softplus(u' D - 2), b_h u' C as ONNX; all drawn.
+    """Return u' = tanh([asinh v, h∘s, u] A), mean u' B, scale 0.1 + softplus(u' D - 2), b_h u' C, gains u' E.
 
     level: of the mean; below 0.5 the residuals of a prediction fade.
     """
@@ -32,6 +32,7 @@ def sound_transition(tensors: Tensors, level: float = 1.0, seed: int = 7) -> byt
         "B": level * rng.standard_normal((units["state"], units["frame"])) / units["state"] ** 0.5,
         "C": rng.standard_normal((units["state"], units["spike_slab"])),
         "D": rng.standard_normal((units["state"], units["frame"])) / units["state"] ** 0.5,
+        "E": rng.standard_normal((units["state"], units["gain_logits"])),
         "least": np.full((1, 1), 0.1),
         "two": np.full((1, 1), 2.0),
     }
@@ -47,6 +48,7 @@ def sound_transition(tensors: Tensors, level: float = 1.0, seed: int = 7) -> byt
             helper.make_node("Softplus", ["e"], ["f"]),
             helper.make_node("Add", ["f", "least"], ["visible_scale"]),
             helper.make_node("MatMul", ["next_state", "C"], ["hidden_bias"]),
+            helper.make_node("MatMul", ["next_state", "E"], ["gain_logits"]),
         ],
         "step",
         value_infos(tensors.inputs),
@@ -78,12 +80,16 @@ def sound_bundle(
     order: int = 0,
     window: int = 400,
     level: float = 1.0,
+    gains: int = 3,
     feed: SpikeSlabFeed = "sampled",
     seed: int = 3,
 ) -> Bundle:
-    """Return a bundle of kind "continuous": frames of ``visible`` samples, W with the singular value `LARGEST`."""
+    """Return a bundle of kind "continuous": frames of ``visible`` samples, W with the singular value `LARGEST`.
+
+    gains: so many, from 1 down by a quarter each.
+    """
     rng = np.random.default_rng(seed)
-    sizes = Sizes(visible=visible, hidden=hidden, state=state)
+    sizes = Sizes(visible=visible, hidden=hidden, state=state, gains=gains)
     manifest = Manifest(
         name="tiny-sound",
         frame=WaveSpec(sample_rate, visible, mean, std, order, window),
@@ -98,10 +104,12 @@ def sound_bundle(
     arrays = {
         "weight": (LARGEST * weight / np.linalg.norm(weight, 2)).astype(np.float32),
         "slab_mean": rng.standard_normal(hidden).astype(np.float32),
+        "gains": (0.75 ** np.arange(gains)).astype(np.float32),
         "initial_state": np.zeros(state, np.float32),
         "initial_visible_mean": np.zeros(visible, np.float32),
         "initial_visible_scale": np.full(visible, 0.2, np.float32),
         "initial_hidden_bias": np.zeros(hidden, np.float32),
+        "initial_gain_logits": np.zeros(gains, np.float32),
     }
     transition = sound_transition(tensors_of("continuous", sizes, manifest.probe.steps), level)
     arrays |= record_probe(open_transition(transition), arrays["initial_state"], "continuous", sizes, manifest.probe)

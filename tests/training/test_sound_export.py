@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cgrnn_bundle.bundle import load
+from cgrnn_bundle.bundle import Sizes, load
 from cgrnn_bundle.layout import MIN_GAP, MIN_SCALE
 from cgrnn_bundle.parameters import largest_singular_value
 from cgrnn_bundle.waves import WaveSpec
@@ -49,6 +49,7 @@ def waves(tmp_path_factory) -> Waves:
 @pytest.fixture
 def small() -> RunConfig:
     model = CGRNNConfig(kind="continuous", visible=20, hidden=12, state=16, mlp=(16,), dropout=0.1, slab_mean=0.3)
+    model = dataclasses.replace(model, gains=5)
     return RunConfig("cgrnn", model, FitConfig(seed=5))
 
 
@@ -105,7 +106,7 @@ def test_the_manifest_says_what_the_run_was(small, waves, tmp_path):
     manifest = bundle.manifest
     assert manifest.kind == "continuous"
     assert manifest.frame == waves.spec
-    assert (manifest.sizes.visible, manifest.sizes.hidden, manifest.sizes.state) == (20, 12, 16)
+    assert manifest.sizes == Sizes(visible=20, hidden=12, state=16, gains=5)
     assert (manifest.feed, manifest.spike_slab_feed) == ("stochastic", "sampled")
     assert (manifest.temperature, manifest.sweeps) == (0.9, 2)
     assert (manifest.training.data, manifest.training.licence) == ("tones, made by the test", "CC0")
@@ -207,7 +208,8 @@ def test_refuses_a_weight_at_the_edge(small, waves, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("output", "name"), [(0, "state"), (1, "visible mean"), (2, "visible scale"), (3, "hidden bias")]
+    ("output", "name"),
+    [(0, "state"), (1, "visible mean"), (2, "visible scale"), (3, "hidden bias"), (4, "gain logits")],
 )
 def test_refuses_when_the_transition_disagrees(run, waves, tmp_path, monkeypatch, output, name):
     forward = transition.Transition.forward
@@ -225,7 +227,11 @@ def test_refuses_when_the_transition_disagrees(run, waves, tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     ("array", "sentence"),
-    [("weight", "numpy's spike logits"), ("slab_mean", "numpy's spike logits")],
+    [
+        ("weight", "numpy's spike logits"),
+        ("slab_mean", "numpy's spike logits"),
+        ("gains", "numpy's (spike logits|weight of a gain)"),
+    ],
 )
 def test_refuses_when_the_arrays_disagree(run, array, sentence):
     model = run[1]
@@ -238,7 +244,7 @@ def test_refuses_when_the_arrays_disagree(run, array, sentence):
 
 @pytest.mark.parametrize(
     ("method", "sentence"),
-    [("look", "numpy's spike logits"), ("mean_hidden", "numpy's mean feed"), ("given_spikes", "numpy's frame given")],
+    [("answer", "numpy's spike logits"), ("mean_hidden", "numpy's mean feed"), ("given_spikes", "numpy's frame given")],
 )
 def test_refuses_when_the_conditionals_disagree(run, monkeypatch, method, sentence):
     right = getattr(agreement.WaveSlabs, method)
@@ -247,7 +253,7 @@ def test_refuses_when_the_conditionals_disagree(run, monkeypatch, method, senten
         found = right(self, *arguments)
         if method == "given_spikes":
             return found._replace(mean=found.mean + 0.01)
-        return (found[0], found[1] + 0.01) if method == "look" else found + 0.01
+        return (found[0], found[1] + 0.01) if method == "answer" else found + 0.01
 
     model = run[1]
     arrays = model_arrays(model)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -30,6 +31,7 @@ def spikes() -> WaveSpikes:
 
 
 UNITS = pytest.mark.parametrize("units", [slabs(), spikes()], ids=["slabs", "spikes"])
+GAINS = pytest.mark.parametrize("gains", [1, 5])
 BIAS = torch.linspace(-1.5, 1, HIDDEN, dtype=torch.float64)
 
 
@@ -117,12 +119,29 @@ def test_gibbs_reproduces_the_exact_mean_and_covariance_of_v(kind: type[Continuo
     assert ((products.mean(0) - exact_covariance).abs() < 5 * products.std(0) / 4000**0.5).all()
 
 
+@GAINS
+def test_frames_are_drawn_with_the_exact_mean_and_covariance_of_v(gains: int):
+    torch.manual_seed(14)
+    rbm = ContinuousCSSRBM(3, 4, STATE, gains=gains).double()
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.normal_(std=0.6)
+    given = rbm.conditionals(torch.randn(STATE).double())
+    exact_mean, exact_covariance = exact_moments(rbm, given)
+    v = rbm.draw(torch.zeros(40_000, 3).double(), each_row(given, 40_000), 25)
+    assert ((v.mean(0) - exact_mean).abs() < 5 * v.std(0) / 40_000**0.5).all()
+    products = (v - exact_mean)[:, :, None] * (v - exact_mean)[:, None]
+    assert ((products.mean(0) - exact_covariance).abs() < 5 * products.std(0) / 40_000**0.5).all()
+    annealed = rbm.anneal(each_row(given, 500), temperatures=20, chains=20).mean
+    assert ((annealed.mean(0) - exact_mean).abs() < 5 * annealed.std(0) / 500**0.5 + 1e-9).all()
+
+
 def each_row(given: WaveConditionals, rows: int) -> WaveConditionals:
     return WaveConditionals(*(part.expand(rows, -1) for part in given))
 
 
 def exact_moments(rbm: ContinuousFrames, given: WaveConditionals) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of v by enumeration: a mixture of 2^H Gaussians."""
+    """Mean and covariance of v by enumeration: for each gain a mixture of 2^H Gaussians."""
     with torch.no_grad():
         units, every = rbm.units(), all_spikes(len(given.hidden_bias))
         share = torch.softmax(exact_spike_log_weights(units, given.hidden_bias[None])[0], 0)
@@ -130,16 +149,18 @@ def exact_moments(rbm: ContinuousFrames, given: WaveConditionals) -> tuple[Tenso
         if isinstance(units, WaveSlabs):
             covariances = torch.linalg.inv(covariances - (units.weight * every[:, None]) @ units.weight.T)
         means = units.given_spikes(every).mean
-        mean = share @ means
-        centred = means - mean
-        covariance = torch.einsum("h,hij->ij", share, covariances + centred[:, :, None] * centred[:, None, :])
+        second = torch.einsum("h,hij->ij", share, covariances + means[:, :, None] * means[:, None, :])
+        chance, gain = torch.softmax(given.gain_logits, -1), rbm.log_gains.double().exp()
+        mean = (chance @ gain) * (share @ means)
+        covariance = (chance @ gain.square()) * second - torch.outer(mean, mean)
         scale = given.visible_scale
         return given.colour(mean), covariance * torch.outer(scale, scale)
 
 
-def test_p_of_v_integrates_to_one():
+@GAINS
+def test_p_of_v_integrates_to_one(gains: int):
     torch.manual_seed(5)
-    rbm = ContinuousCSSRBM(VISIBLE, HIDDEN, STATE).double()
+    rbm = ContinuousCSSRBM(VISIBLE, HIDDEN, STATE, gains=gains).double()
     with torch.no_grad():
         for parameter in rbm.parameters():
             parameter.normal_(std=0.6)
@@ -204,8 +225,12 @@ def test_the_path_ends_at_the_units_and_begins_without_influence(kind: type[Cont
     assert sizes == sorted(sizes)
 
 
-@pytest.mark.parametrize("kind", [ContinuousCSSRBM, GaussianRBM])
-def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: type[ContinuousFrames]):
+def a_cssrbm_of_gains(visible: int, hidden: int, state: int) -> ContinuousCSSRBM:
+    return ContinuousCSSRBM(visible, hidden, state, gains=5)
+
+
+@pytest.mark.parametrize("kind", [ContinuousCSSRBM, GaussianRBM, a_cssrbm_of_gains])
+def test_the_contrast_s_gradient_is_the_likelihood_s_in_expectation(kind: Callable[[int, int, int], ContinuousFrames]):
     """∇ of −log p(v) with log Z by enumeration, against the contrast with exact samples for the fantasy."""
     torch.manual_seed(10)
     rbm = kind(3, 4, STATE).double()
@@ -304,3 +329,36 @@ def test_given_the_columns_of_w_are_orthogonal_few_chains_give_log_z():
 def test_more_spikes_than_can_be_enumerated_are_refused():
     with pytest.raises(ValueError, match=f"expected at most {MAX_HIDDEN}"):
         all_spikes(17)
+
+
+def test_what_a_frame_says_of_its_gain_and_hidden_units_is_bayes_rule():
+    """p(g | v, u) and E[h∘s | v, u] by enumeration of gains and spikes from densities of v."""
+    torch.manual_seed(15)
+    rbm = ContinuousCSSRBM(3, 4, STATE, gains=5).double()
+    with torch.no_grad():
+        for parameter in rbm.parameters():
+            parameter.normal_(std=0.6)
+        given, units = rbm.conditionals(torch.randn(STATE).double()), rbm.units()
+        v = given.colour(torch.tensor([2.0, -1.0, 0.5]).double())
+        every, gains = all_spikes(4), rbm.log_gains.double().exp()
+        means = units.given_spikes(every).mean
+        covariances = torch.linalg.inv(torch.eye(3).double() - (units.weight * every[:, None]) @ units.weight.T)
+        prior = torch.log_softmax(exact_spike_log_weights(units, given.hidden_bias[None])[0], 0)
+        densities = [
+            torch.distributions.MultivariateNormal(gain * means, gain**2 * covariances).log_prob(given.whiten(v))
+            for gain in gains
+        ]
+        joint = prior + torch.stack(densities) + torch.log_softmax(given.gain_logits, -1)[:, None]  # (gains, 2^H)
+        assert torch.allclose(
+            joint.logsumexp((0, 1)) - given.visible_scale.log().sum(),
+            -rbm.free_energy(v, given) - exact_wave_log_partition(units, given.hidden_bias[None])[0],
+        )
+        share = torch.softmax(joint.flatten(), 0).view_as(joint)
+        found = torch.softmax(rbm.at_gains(units, v, given).log_weight, -1)
+        assert torch.allclose(found, share.sum(1), atol=1e-9)
+        slabs_at = torch.stack([given.whiten(v) / gain @ units.weight + units.offset for gain in gains])
+        expected = (share @ every * slabs_at).sum(0)
+        assert torch.allclose(rbm.activations(v, given), expected, atol=1e-9)
+        drawn = rbm.draw_gain(v.expand(20_000, -1), each_row(given, 20_000))
+        frequency = (drawn == rbm.log_gains.exp()).double().mean(0)
+        assert ((frequency - share.sum(1)).abs() < 5 * 0.5 / 20_000**0.5).all()

@@ -1,12 +1,15 @@
 """Whether what a bundle computes is what was trained: ONNX Runtime's transition and numpy's conditionals, held against
 PyTorch's.
 
+PyTorch computes in float64 here: in float32 a loud frame's gain would hang on its own rounding.
+
 Numpy's are those of the instrument's samplers, written out here once more from the equations as FORMAT.md gives them:
 of spikes, of slabs in their mean feed, and of pitches or, over sound, of x given the spikes.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -45,6 +48,7 @@ def check_agreement(model: CGRNN, execute: Execute, arrays: dict[str, Row], *, s
         arrays: the model's, as they are to be exported.
         seed: of the frames that are heard: of binary ones a few pitches each, of sound what the model itself plays.
     """
+    model = copy.deepcopy(model).double()
     names = [name.replace("_", " ").replace("next ", "") for name in bundle_tensors(model, 1).outputs]
     rbm = model.rbm
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -70,12 +74,12 @@ def check_agreement(model: CGRNN, execute: Execute, arrays: dict[str, Row], *, s
 
 def _pitches(model: CGRNN) -> Tensor:
     """Frames of about four pitches, (steps + 1, visible)."""
-    return (torch.rand(STEPS + 1, model.config.visible) < 4 / model.config.visible).float()
+    return (torch.rand(STEPS + 1, model.config.visible) < 4 / model.config.visible).double()
 
 
 def _played(model: CGRNN, rbm: ContinuousCSSRBM) -> Tensor:
     """Frames as the model draws them when it hears itself, (steps + 1, visible)."""
-    state, frame = model.initial()[None], torch.zeros(1, model.config.visible)
+    state, frame = model.initial()[None], model.initial().new_zeros(1, model.config.visible)
     frames: list[Tensor] = []
     for _ in range(STEPS + 1):
         frame = rbm.draw(frame, rbm.conditionals(state), sweeps=2)
@@ -107,18 +111,24 @@ def _wave_feed(rbm: ContinuousCSSRBM, arrays: dict[str, Row], frame: Tensor, giv
     y is a sum of terms of the size of x, which may be a thousand: its error is counted in that.
     """
     units = rbm.units()
-    drive, logits = units.look(given.whiten(frame), given.hidden_bias)
-    feed = units.mean_hidden(drive, logits)
+    at = rbm.at_gains(units, frame, given)
+    feed = rbm.mean_hidden(units, frame, given)
 
-    weight, offset = arrays["weight"].astype(np.float64), arrays["slab_mean"].astype(np.float64)
-    mean, scale, bias = (as_array(tensor[0]).astype(np.float64) for tensor in given)
-    x = (as_array(frame[0]) - mean) / scale
+    weight, offset, gains = (arrays[name].astype(np.float64) for name in ("weight", "slab_mean", "gains"))
+    mean, scale, bias, gain_logits = (as_array(tensor[0]).astype(np.float64) for tensor in given)
+    x = (as_array(frame[0]) - mean) / scale / gains[:, None]  # (gains, visible)
     y = x @ weight + offset
     eta = y**2 / 2 - offset**2 / 2 + bias
-    unit = max(1.0, float(np.abs(x).max())) * np.maximum(1, np.abs(y))
-    _compare("numpy's spike logits", as_array(logits[0]), eta, unit)
-    _compare("numpy's mean feed", as_array(feed[0]), y * (0.5 + 0.5 * np.tanh(eta / 2)), unit)
+    unit = np.maximum(1, np.abs(x).max(1, keepdims=True)) * np.maximum(1, np.abs(y))  # (gains, hidden)
+    _compare("numpy's spike logits", as_array(at.logits[0]), eta, unit)
+    log_weight = np.logaddexp(0, eta).sum(1) - 0.5 * np.square(x).sum(1) - len(mean) * np.log(gains)
+    log_weight += gain_logits - np.logaddexp.reduce(gain_logits)
+    _compare("numpy's weight of a gain", as_array(at.log_weight[0]), log_weight, unit.max(1))
+    # Of the gains that PyTorch finds: where two are alike, a rounding of large numbers tips the scale.
+    share = torch.softmax(at.log_weight[0], 0).numpy()
+    _compare("numpy's mean feed", as_array(feed[0]), share @ (y * (0.5 + 0.5 * np.tanh(eta / 2))), share @ unit)
 
+    eta = eta[int(share.argmax())]
     spikes = eta > 0  # x | h where h is likely, of W as it is exported: rounding is no disagreement
     exported = WaveSlabs(raw_of(torch.from_numpy(weight)), torch.from_numpy(offset))
     expected = exported.given_spikes(torch.from_numpy(spikes.astype(np.float64))[None]).mean[0].numpy()

@@ -130,7 +130,7 @@ def _wave_parameters(rbm: ContinuousCSSRBM) -> dict[str, Row]:
             f"W leaves 1 - s^2 = {gap:.2g}, s its largest singular value, expected at least {MIN_GAP:.2g}: some mix "
             "of samples varies a thousand times their scale; train again with a lower weight_learning_rate"
         )
-    return {"weight": weight, "slab_mean": as_array(units.offset)}
+    return {"weight": weight, "slab_mean": as_array(units.offset), "gains": as_array(rbm.log_gains.exp())}
 
 
 def _pitch_range(rolls: PackedFrames) -> tuple[int, int]:

@@ -47,13 +47,14 @@ class Precisions(NamedTuple):
 def precisions_of(model: System, frames: Tensor) -> Precisions | None:
     """The precisions of a clip, ``frames`` (1, time, sample); None if the model holds no C-ssRBM over sound.
 
-    The spikes h of each frame are one draw of their posterior p(h | v, u).
+    The spikes h of each frame, and its gain, are one draw of their posterior p(h, g | v, u).
     """
     if not isinstance(model, EnergySystem) or not isinstance(model.rbm, ContinuousCSSRBM):
         return None
     given = WaveConditionals(*(part[0] for part in model(frames)))
-    spikes = model.rbm.units().draw_spikes(given.whiten(frames[0]), given.hidden_bias)  # (time, hidden)
-    matrices = model.rbm.precision(spikes, given).numpy()
+    gain = model.rbm.draw_gain(frames[0], given)  # (time, 1)
+    spikes = model.rbm.units().draw_spikes(given.whiten(frames[0]) / gain, given.hidden_bias)  # (time, hidden)
+    matrices = (model.rbm.precision(spikes, given) / gain[..., None].double() ** 2).numpy()
     diagonal = matrices.diagonal(axis1=1, axis2=2)  # (time, sample)
     level = np.exp(-0.5 * np.log(diagonal).mean(axis=1))
     return Precisions(matrices, level, spikes.sum(1).long().numpy(), spikes.shape[1])

@@ -32,7 +32,8 @@ class Transition(nn.Module):
     """One step of a CGRNN's recurrence with its heads, each product in the layout that a single row reads fastest.
 
     ``frame`` (1, visible), ``spike_slab`` (1, hidden), ``state`` (1, state) → the next state (1, state) and what it
-    implies: b̃_v (1, visible) and b̃_h (1, hidden), or, over sound, c (1, visible), `RAW_SCALE` (1, visible) and b̃_h.
+    implies: b̃_v (1, visible) and b̃_h (1, hidden), or, over sound, c (1, visible), `RAW_SCALE` (1, visible), b̃_h and the
+    gains' logits (1, gains).
     """
 
     input_weight: Tensor
@@ -80,10 +81,15 @@ def _heads(model: CGRNN) -> tuple[list[Tensor], list[Tensor]]:
     if not isinstance(rbm, ContinuousCSSRBM):
         assert rbm.visible_modulation is not None  # only RNN-ssRBM has none
         return [rbm.visible_modulation.weight, hidden.weight], [rbm.visible_bias, rbm.folded_hidden_bias()]
-    visible, scale = rbm.mean_weight(), rbm.scale_modulation
+    visible, scale, gain = rbm.mean_weight(), rbm.scale_modulation, rbm.gain_modulation
     assert visible is not None
     assert scale is not None
-    return [visible, scale.weight, hidden.weight], [rbm.visible_bias, rbm.scale_bias, rbm.hidden_bias]
+    gain_weight = hidden.weight.new_zeros(1, model.config.state) if gain is None else gain.weight
+    gain_bias = hidden.weight.new_zeros(1) if gain is None else gain.bias
+    return (
+        [visible, scale.weight, hidden.weight, gain_weight],
+        [rbm.visible_bias, rbm.scale_bias, rbm.hidden_bias, gain_bias],
+    )
 
 
 def bundle_tensors(model: CGRNN, probe_steps: int) -> Tensors:
@@ -93,7 +99,9 @@ def bundle_tensors(model: CGRNN, probe_steps: int) -> Tensors:
 
 def sizes_of(model: CGRNN) -> Sizes:
     """Return the sizes of ``model`` as a bundle names them."""
-    return Sizes(visible=model.config.visible, hidden=model.config.hidden, state=model.config.state)
+    config = model.config
+    gains = config.gains if config.kind == "continuous" else None
+    return Sizes(visible=config.visible, hidden=config.hidden, state=config.state, gains=gains)
 
 
 def transition_onnx(model: CGRNN) -> bytes:

@@ -46,6 +46,7 @@ class CGRNNConfig:
         slab_mean: initial μ.
         slab_precision: initial α; of sound it is 1 (`cgrnn_train.models.wave_units`).
         min_precision: lower bound of α, below ``slab_precision``.
+        gains: of sound: values of a frame's latent gain (`cgrnn_train.models.gains`); 1 is the paper's model.
     """
 
     kind: Kind = "binary"
@@ -61,10 +62,11 @@ class CGRNNConfig:
     slab_mean: float = 1.0
     slab_precision: float = 1.0
     min_precision: float = 0.1
+    gains: int = 1
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` on a value that no model can have."""
-        check_ranges(self, visible=COUNT, hidden=COUNT, state=COUNT)
+        check_ranges(self, visible=COUNT, hidden=COUNT, state=COUNT, gains=COUNT)
         check_ranges(self, dropout=BELOW_ONE, state_dropout=BELOW_ONE, feed_dropout=BELOW_ONE)
         check_slabs(self)
 
@@ -87,7 +89,9 @@ class CGRNN(EnergySystem):
                 min_precision=config.min_precision,
             )
         else:
-            self.rbm = ContinuousCSSRBM(config.visible, config.hidden, config.state, slab_mean=config.slab_mean)
+            self.rbm = ContinuousCSSRBM(
+                config.visible, config.hidden, config.state, slab_mean=config.slab_mean, gains=config.gains
+            )
         sees_frame, sees_feed = config.mode != "S", config.mode != "D"
         self.mlp, width = frame_mlp(config.kind, config.visible, config.mlp if sees_frame else (), config.dropout)
         self.state_dropout = nn.Dropout(config.state_dropout)

@@ -34,6 +34,7 @@ class ContinuousCSSRBM(ContinuousFrames):
         slab_mean: initial m.
         modulates_visible: whether u enters c; not in the paper's RNN-ssRBM.
         modulates_scale: whether u enters d; not in the paper's RNN-ssRBM.
+        gains: see `ContinuousFrames`.
     """
 
     def __init__(
@@ -45,8 +46,16 @@ class ContinuousCSSRBM(ContinuousFrames):
         slab_mean: float = 0.0,
         modulates_visible: bool = True,
         modulates_scale: bool = True,
+        gains: int = 1,
     ) -> None:
-        super().__init__(visible, hidden, state, modulates_visible=modulates_visible, modulates_scale=modulates_scale)
+        super().__init__(
+            visible,
+            hidden,
+            state,
+            modulates_visible=modulates_visible,
+            modulates_scale=modulates_scale,
+            gains=gains,
+        )
         self.raw_weight = nn.Parameter(torch.randn(visible, hidden) / math.sqrt(visible))  # R: unit columns
         self.slab_mean = nn.Parameter(torch.full((hidden,), slab_mean))
 
@@ -94,7 +103,7 @@ class ContinuousCSSRBM(ContinuousFrames):
 
     @torch.no_grad()
     def precision(self, spikes: Tensor, conditionals: Conditionals) -> Tensor:
-        """(C^{v|h})⁻¹ = diag(1/d) (I − W diag(h) Wᵀ) diag(1/d), of p(v | h, u): slabs integrated out.
+        """(C^{v|h})⁻¹ = diag(1/d) (I − W diag(h) Wᵀ) diag(1/d), of p(v | h, g = 1, u): slabs integrated out.
 
         The paper's Fig. 4 in our terms (docs/decisions/0010-waves-are-whitened.md); its authors' code for that figure
         adds the second part.
@@ -104,7 +113,8 @@ class ContinuousCSSRBM(ContinuousFrames):
             conditionals: of the same frames.
 
         Returns:
-            (..., visible, visible), positive definite. float64, for of 1 little is left where W is at its limit.
+            (..., visible, visible), positive definite; of another gain it is g⁻² times that. float64, for of 1 little
+            is left where W is at its limit.
         """
         weight = self.units().double().weight
         inverse = 1 / WaveConditionals(*conditionals).visible_scale.double()

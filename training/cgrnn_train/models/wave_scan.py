@@ -2,10 +2,10 @@
 
 One step, with [·] for the slice of a product:
 
-    z = A u + a                                A = W_r ∥ W_z ∥ W_n ∥ U₃ ∥ U₁ ∥ U₂
-    x = (v − b_v − [z]_v) / d,  d = 10⁻³ + softplus([z]_d)
+    z = A u + a                                A = W_r ∥ W_z ∥ W_n ∥ U₃ ∥ U₁ ∥ U₂ ∥ U₄
+    x = (v − b_v − [z]_v) / (g d),  d = 10⁻³ + softplus([z]_d), for each gain g
     y = Wᵀx + m,  η = ½ y² − ½ m² + [z]_h
-    f = asinh(σ(η) ∘ y)                        of the mean feed E[h∘s | v, u], or of a sample of it, without a gradient
+    f = asinh(Σ_g p(g | v, u) σ(η) ∘ y)        of the mean feed E[h∘s | v, u], or of a sample of it, without a gradient
     g = [what v gives to the gates] + B f
     u′ = GRU(g, z, u)                          as `cgrnn_train.models.scan`
 
@@ -59,11 +59,11 @@ def wave_states(
     for frame, gates in zip(frames, gate_input, strict=True):
         state = states[-1]
         given: WaveConditionals = rbm.conditionals(state)
-        drive, logits = units.look(given.whiten(frame), given.hidden_bias)
         if is_sampled:
-            feed = units.draw_hidden(drive, logits).detach()
+            whitened = given.whiten(frame) / rbm.draw_gain(frame, given)
+            feed = units.draw_hidden(*units.look(whitened, given.hidden_bias)).detach()
         else:
-            feed = units.mean_hidden(drive, logits)
+            feed = rbm.mean_hidden(units, frame, given)
         feed = F.dropout(torch.asinh(feed), feed_dropout, training=feed_dropout > 0)
         past = F.linear(state, state_weight, state_bias)
         states.append(gru_update(torch.addmm(gates, feed, feed_weight.T), past, state))

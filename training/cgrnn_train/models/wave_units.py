@@ -59,9 +59,13 @@ class WaveUnits(ABC):
     def _weight(self) -> Tensor:
         """W of `raw`."""
 
-    @abstractmethod
     def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
         """Return (y, η) of ``frame`` (..., visible) and ``hidden_bias`` (..., hidden); both (..., hidden)."""
+        return self.answer(frame @ self.weight, hidden_bias)
+
+    @abstractmethod
+    def answer(self, pull: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (y, η) of ``pull`` Wᵀx and ``hidden_bias``, (..., hidden) each; both (..., hidden)."""
 
     @abstractmethod
     def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
@@ -144,9 +148,9 @@ class WaveSlabs(WaveUnits):
         """V, (visible, hidden)."""
         return self.factor.mT @ self.weight
 
-    def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
-        """See `WaveUnits.look`."""
-        drive = frame @ self.weight + self.offset
+    def answer(self, pull: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
+        """See `WaveUnits.answer`."""
+        drive = pull + self.offset
         return drive, 0.5 * (drive.square() - self.offset.square()) + hidden_bias
 
     def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
@@ -202,9 +206,9 @@ class WaveSpikes(WaveUnits):
         """See `WaveUnits.weight`."""
         return self.raw
 
-    def look(self, frame: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
-        """See `WaveUnits.look`; y is η."""
-        logits = frame @ self.weight + hidden_bias
+    def answer(self, pull: Tensor, hidden_bias: Tensor) -> tuple[Tensor, Tensor]:
+        """See `WaveUnits.answer`; y is η."""
+        logits = pull + hidden_bias
         return logits, logits
 
     def mean_hidden(self, drive: Tensor, logits: Tensor) -> Tensor:
