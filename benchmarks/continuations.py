@@ -1,13 +1,15 @@
 """How trained systems of sound go on from the first second of held-out clips, beside what prediction does alone.
 
-    python benchmarks/continuations.py DATA RUN... [--valid] [--effect NAME] [--clips N] [--seconds S] [--seed N]
+    python benchmarks/continuations.py DATA RUN|BUNDLE... [--valid] [--effect NAME] [--clips N] [--seconds S] [--seed N]
                                        [--out FOLDER]
 
-`cgrnn_train.continuations` states the protocol and the measures. A row a run: the clips; the share of them in which the
-pitch is kept for S seconds, and the median of how long it is; median and mean of the spectral convergence (0: the real
-spectrum, 1: as far as silence); the median level at the end over the real one. Then the first run of cgrnn, or else the
-first run, is compared with the row: in what share of the clips its convergence is lower, and the mean of the row's less
-its own with a 95 % bootstrap interval by note (above 0: it is nearer).
+`cgrnn_train.continuations` states the protocol and the measures. A run's system plays at temperature 1, an energy
+system with 25 sweeps a frame; a bundle is played as the instrument plays it, at its own temperature and sweeps. A row a
+run or bundle: the clips; the share of them in which the pitch is kept for S seconds, and the median of how long it is;
+median and mean of the spectral convergence (0: the real spectrum, 1: as far as silence); the median level at the end
+over the real one. Then the first run of cgrnn, or else the first row, is compared with the row: in what share of the
+clips its convergence is lower, and the mean of the row's less its own with a 95 % bootstrap interval by note (above 0:
+it is nearer).
 
 "prediction alone" plays frames of 0: with `WaveSpec.order` 0 it is silence. The clips are those whose real continuation
 has a steady pitch, and so the last row says how well the prompt's own pitch is that of what follows. --out writes each
@@ -25,7 +27,12 @@ import numpy as np
 import soundfile
 import torch
 
+from cgrnn_bundle.bundle import Bundle
+from cgrnn_bundle.bundle import load as load_bundle
+from cgrnn_bundle.errors import BundleError
+from cgrnn_bundle.layout import MANIFEST
 from cgrnn_bundle.waves import Samples
+from cgrnn_live.wave_engine import WaveEngine
 from cgrnn_train.continuations import (
     PITCH_SECONDS,
     SECONDS,
@@ -64,12 +71,33 @@ def chosen(data: Waves, options: argparse.Namespace) -> list[Prompt]:
     return [found[place * len(found) // options.clips] for place in range(options.clips)]
 
 
-def systems(runs: Sequence[Path], data: Path) -> tuple[dict[str, Generate], str]:
+def instrument(bundle: Bundle, seed: int) -> Generate:
+    """The streaming engine as a system that goes on from prompts; each has an engine and a seed of its own."""
+
+    def generate(count: int, prompt: torch.Tensor) -> torch.Tensor:
+        rows = prompt.reshape(-1, *prompt.shape[-2:]).numpy()
+        frames = np.empty((len(rows), count, rows.shape[-1]), np.float32)
+        for index, (heard, played) in enumerate(zip(rows, frames, strict=True)):
+            engine = WaveEngine(bundle, seed=seed + index)
+            for frame in heard:
+                engine.advance(frame)
+            for frame in played:
+                frame[:] = engine.sample()
+                engine.advance(frame)
+        return torch.from_numpy(frames).view(*prompt.shape[:-2], count, -1)
+
+    return generate
+
+
+def systems(runs: Sequence[Path], data: Path, seed: int) -> tuple[dict[str, Generate], str]:
     """What plays each row, and the name of the row that the others are compared with."""
     generators: dict[str, Generate] = {}
     reference = str(runs[0])
     is_found = False
     for run in runs:
+        if (run / MANIFEST).is_file():
+            generators[str(run)] = instrument(load_bundle(run), seed)
+            continue
         open_for(run, data)  # refuses a set of other frames
         config, model = load(run)
         generators[str(run)] = model.generate
@@ -121,7 +149,7 @@ def measure(options: argparse.Namespace) -> str:
     if not isinstance(data, Waves):
         raise DataError(f"{options.data} has frames of pitches; expected sound, such as 'prepare notes' makes")
     prompts = chosen(data, options)
-    generators, reference = systems(options.runs, options.data)
+    generators, reference = systems(options.runs, options.data, options.seed)
     played: Played = {}
     for name, generate in [*generators.items(), (ALONE, prediction_alone)]:
         torch.manual_seed(options.seed)
@@ -140,7 +168,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
-    parser.add_argument("runs", type=Path, nargs="+", metavar="run")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="run", help="run folders, or bundles")
     parser.add_argument("--valid", action="store_true", help="take the validation clips too")
     parser.add_argument("--effect", default="none", help="of the clips (none)")
     parser.add_argument("--clips", type=int, help="at most, evenly spread over the set (all)")
@@ -154,7 +182,7 @@ def main() -> None:
         parser.error(f"--clips is {options.clips}; give 1 or more")
     try:
         print(measure(options))
-    except (DataError, RunError) as error:
+    except (BundleError, DataError, RunError) as error:
         parser.error(str(error))
 
 

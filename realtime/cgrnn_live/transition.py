@@ -29,6 +29,7 @@ class Transition:
         implied: what u implies for the next frame, by the names that the bundle's kind gives it: "hidden_bias", b̃_h
             (hidden,), and "visible_bias", b̃_v (visible,), or "visible_mean" and "visible_scale", each
             (visible,), and "gain_logits" (gains,). The arrays stay the same ones.
+        outputs: all that the last `advance` gave, u first, as one array: to look at in one go.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -43,9 +44,13 @@ class Transition:
         self.frame = self._bind_input("frame", sizes.visible)
         self.spike_slab = self._bind_input("spike_slab", sizes.hidden)
         self.state = self._bind_input("state", sizes.state)
-        self._next_state = self._bind_output("next_state", sizes.state)
         shapes = bundle.manifest.tensors.outputs
-        self.implied = {name: self._bind_output(name, shapes[name][1]) for name in shapes if name != "next_state"}
+        ends = np.cumsum([shape[1] for shape in shapes.values()]).tolist()
+        self.outputs = np.zeros(ends[-1], np.float32)
+        self.implied = dict(zip(shapes, np.split(self.outputs, ends[:-1]), strict=True))
+        for name, values in self.implied.items():
+            self._binding.bind_output(name, "cpu", 0, np.float32, shapes[name], values.ctypes.data)
+        self._next_state = self.implied.pop("next_state")
         self._initial_state = bundle.arrays["initial_state"]
         self._initial = {name: bundle.arrays[f"initial_{name}"] for name in self.implied}
         check_probe(bundle, self._run_probe)
@@ -83,11 +88,6 @@ class Transition:
     def _bind_input(self, name: str, size: int) -> Vector:
         array = np.zeros((1, size), np.float32)
         self._binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        return array[0]
-
-    def _bind_output(self, name: str, size: int) -> Vector:
-        array = np.zeros((1, size), np.float32)
-        self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         return array[0]
 
 

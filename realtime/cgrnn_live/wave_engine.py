@@ -8,6 +8,10 @@ and `restore` may come between. `cgrnn_bundle.waves` turns frames to samples.
 
 A frame is v = c + d g x. Its gain g, how loud it is as a whole, is drawn by itself, for Z is the same for all.
 
+**A frame that is drawn has no DC of its own.** Where frames are a prediction's residuals, c is played without its mean
+over the frame: what a prediction leaves of a sound is even about 0, but a learned c is so only nearly, and the
+prediction, which takes no drift for the sound's own end, would sum the rest up to more than the sound.
+
 **Where a chain begins.** Sampling frame n starts at the innovation of the frame heard last, x = (v_(n−1) − c) / (g d)
 under the c and d of its own time and a gain drawn given it, at 0 before there is one. In free play that is like the end
 of the last chain, a draw of p(x | u_(n−2)), and u changes little from frame to frame; so the chain goes on rather than
@@ -90,7 +94,8 @@ class WaveEngine:
         )
         share = np.exp((self._gain_logits - self._gain_logits.max()).astype(np.float64) / self.temperature)
         gain = self._gains[draw_index(self._random, share / share.sum())]
-        return (self._mean + gain * self._scale * x).astype(np.float32)
+        mean = self._mean - self._mean.mean() if self.spec.order else self._mean
+        return (mean + gain * self._scale * x).astype(np.float32)
 
     def advance(self, heard: WaveFrame) -> None:
         """Close the frame: draw h∘s given what was ``heard``, (frame_samples,), and advance u.
@@ -111,8 +116,7 @@ class WaveEngine:
         self._check_outputs()
 
     def _check_outputs(self) -> None:
-        outputs = np.concatenate([self._transition.state, *self._transition.implied.values()])
-        if not np.isfinite(outputs).all() or not self._scale.min() >= MIN_SCALE:
+        if not np.isfinite(self._transition.outputs).all() or not self._scale.min() >= MIN_SCALE:
             raise BundleError(
                 f"{self._name}: transition.onnx gives numbers that are not finite, or a scale below {MIN_SCALE:.3g}, "
                 "expected those of a trained model: export it again, or train it longer"

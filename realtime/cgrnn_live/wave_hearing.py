@@ -54,15 +54,16 @@ class WaveHearing:
         drive += self._mean
         logits: Wide = 0.5 * np.square(drive)
         logits += hidden_bias - self._half_square
-        # −F, of which what all gains share is left out: softplus(η) = max(η, 0) + log(1 + e^−|η|)
-        weight = np.maximum(logits, 0).sum(1) + np.log1p(np.exp(-np.abs(logits))).sum(1)
+        decay = np.exp(-np.abs(logits))  # which cannot overflow: softplus(η) = max(η, 0) + log(1 + e^−|η|)
+        weight = np.maximum(logits, 0).sum(1) + np.log1p(decay).sum(1)
         weight -= 0.5 * (whitened @ whitened) * np.square(self._inverse[:, 0]) + self._volume
         weight += gain_logits
         share = np.exp(weight - weight.max())
         share /= share.sum()
         gain = draw_index(self._random, share)
         if self._feeds_mean:
-            feed = share @ (drive * (0.5 + 0.5 * np.tanh(0.5 * logits)))  # σ that cannot overflow
+            drive *= np.where(logits > 0, 1.0, decay) / (1 + decay)  # σ(η)
+            feed = share @ drive
         else:
             noise = draw_normal(self._random, 1, len(self._mean))[0]
             feed = (drive[gain] + noise) * (logits[gain] > draw_logistic(self._random, 1, len(noise))[0])

@@ -113,6 +113,16 @@ def test_frames_have_the_mean_and_scale_that_the_state_implies(bundle: Bundle):
     assert draws.std(0) == pytest.approx(scale, rel=4.5 * 8_000**-0.5)
 
 
+@pytest.mark.parametrize(("order", "expected"), [(0, [1, 2, 3, 4, 5, 9]), (8, [-3, -2, -1, 0, 1, 5])])
+def test_residuals_are_drawn_without_the_dc_of_their_mean(order: int, expected: list[int]):
+    bundle = sound_bundle(order=order)
+    arrays = {**bundle.arrays, "initial_hidden_bias": np.full(5, -1e4, np.float32)}
+    arrays["initial_visible_mean"] = np.array([1, 2, 3, 4, 5, 9], np.float32)
+    arrays["initial_visible_scale"] = np.full(6, 1e-4, np.float32)
+    drawn = WaveEngine(dataclasses.replace(bundle, arrays=arrays), seed=0).sample()
+    assert drawn == pytest.approx(np.array(expected), abs=1e-3)
+
+
 def test_frames_have_the_gains_that_the_state_implies():
     """With every spike off v is N(c, g² d²): its mean square is in g² as often as its probability says."""
     bundle = sound_bundle(visible=40, gains=3)

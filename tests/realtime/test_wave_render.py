@@ -24,7 +24,7 @@ from tones import Tones
 @pytest.fixture(scope="module", params=[0, 8], ids=["samples", "a prediction's residuals"])
 def bundle(request: pytest.FixtureRequest) -> Bundle:
     """A small model of sound."""
-    return sound_bundle(visible=60, order=request.param, level=0.2)
+    return sound_bundle(visible=60, order=request.param, level=0.2, gains=1)
 
 
 @pytest.fixture(scope="module")
