@@ -1,7 +1,7 @@
 """One step of a model of sound: transition + collapsed Gibbs, the coder that turns the frame to samples, and both.
 
-    python benchmarks/wave_step.py [--visible 150] [--hidden 250] [--state 500] [--order 128] [--share 0.5]
-                                   [--sweeps 1 2 3 4] [--calls 3000] [--json]
+    python benchmarks/wave_step.py [--visible 150] [--hidden 250] [--state 500] [--order 128] [--gains 16]
+                                   [--share 0.5] [--sweeps 1 2 3 4] [--calls 3000] [--json]
 
 "2 sweeps" is a frame drawn and heard, "2 + coder" its samples too, as a stream has them. One thread, interleaved call
 by call. The model has random weights and is exported as any run is. The cost of a sweep is that of a system of as many
@@ -45,10 +45,12 @@ SAMPLE_RATE = 11_025
 TARGET_MS = 1.4
 
 
-def random_bundle(visible: int, hidden: int, state: int, order: int, share: float) -> Bundle:
+def random_bundle(visible: int, hidden: int, state: int, order: int, share: float, gains: int) -> Bundle:
     """The bundle of a CGRNN over sound with random weights, whose spikes are on for a share of the time."""
     torch.manual_seed(0)
-    model = CGRNN(CGRNNConfig(kind="continuous", visible=visible, hidden=hidden, state=state, slab_mean=0.0))
+    model = CGRNN(
+        CGRNNConfig(kind="continuous", visible=visible, hidden=hidden, state=state, slab_mean=0.0, gains=gains)
+    )
     weight = model_arrays(model)["weight"]
     with torch.no_grad():
         model.rbm.hidden_modulation.weight.zero_()
@@ -151,13 +153,14 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=250)
     parser.add_argument("--state", type=int, default=500)
     parser.add_argument("--order", type=int, default=128)
+    parser.add_argument("--gains", type=int, default=16)
     parser.add_argument("--share", type=float, default=0.5)
     parser.add_argument("--sweeps", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    bundle = random_bundle(options.visible, options.hidden, options.state, options.order, options.share)
+    bundle = random_bundle(options.visible, options.hidden, options.state, options.order, options.share, options.gains)
     steps = {"transition": transition_step(bundle), "coder": coder_step(bundle)}
     for sweeps in options.sweeps:
         steps[f"{sweeps} sweep{'s' if sweeps > 1 else ''}"] = engine_step(bundle, sweeps)
