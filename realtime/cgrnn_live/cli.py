@@ -42,8 +42,11 @@ def play(
         typer.Option("--input", metavar="NAME", help="The MIDI input to hear. A virtual one where the system can."),
     ] = None,
     mode: Annotated[
-        Literal["free", "continue"],
-        typer.Option(metavar="free|continue", help="Play alone, or listen while you play and take over when you stop."),
+        Literal["free", "continue", "accompany"],
+        typer.Option(
+            metavar="free|continue|accompany",
+            help="Play alone; listen while you play and take over when you stop; or play along around what you hold.",
+        ),
     ] = "free",
     prompt: Annotated[
         Path | None, typer.Option(metavar="FILE.mid", help="A phrase to play first and go on from.")

@@ -58,8 +58,13 @@ class Evidence:
         if scale is not None:
             is_foreign = ~np.isin(np.arange(PITCHES) % 12, list(scale))
             clamp[is_foreign] = OFF
+        return cls(clamp).holding(held)
+
+    def holding(self, held: Iterable[int]) -> Evidence:
+        """The same, but that the pitches ``held`` are on, wherever they lie."""
+        clamp = self.clamp.copy()
         clamp[list(held)] = ON
-        return cls(clamp)
+        return Evidence(clamp)
 
 
 class Engine:

@@ -49,6 +49,11 @@ class Ledger:
             self.notes += 1
             self._send((NOTE_ON | self._channel, pitch, self._velocity), at)
 
+    def release(self, pitch: int, at: int) -> None:
+        """End ``pitch`` if it sounds: whoever strikes it now has it for themselves."""
+        if pitch in self._sounding:
+            self._end(pitch, at)
+
     def silence(self, at: int) -> None:
         """End every sounding note once; a note that cannot be ended keeps none of the others from it."""
         failure = None

@@ -1,24 +1,17 @@
-"""What the player plays, as frames, and whose turn it is."""
+"""What the player plays, as frames, and what they hold."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrnn_bundle.frames import PITCHES, FrameSpec, notes_to_frames
+from cgrnn_bundle.frames import FrameSpec, notes_to_frames
 from cgrnn_live.clock import Arrival
 from cgrnn_live.ledger import ALL_NOTES_OFF, CONTROL, NOTE_OFF, NOTE_ON
+from cgrnn_live.roles import no_notes
 
 DRUM_CHANNEL = 9
 ALL_SOUND_OFF = 120
-
-PATIENCE_SECONDS = 1.0
-"""Silence after which the model takes over."""
-
-
-def no_notes() -> NDArray[np.bool_]:
-    """Return the silent frame, (128,)."""
-    return np.zeros(PITCHES, np.bool_)
 
 
 class Listener:
@@ -34,6 +27,11 @@ class Listener:
         self._held: dict[int, int] = {}  # pitch: start, ns
         self._ended: list[tuple[int, int, int]] = []  # pitch, start, end, ns
         self._opened = 0  # ns
+
+    @property
+    def held(self) -> list[int]:
+        """The pitches of the keys that are down."""
+        return list(self._held)
 
     def open(self, at: int) -> None:
         """Open the first interval at ``at`` (ns)."""
@@ -73,38 +71,3 @@ class Listener:
         start = self._held.pop(pitch, None)
         if start is not None:
             self._ended.append((pitch, start, max(start, at)))
-
-
-class Turns:
-    """Who plays. The model yields at the player's first note and takes over after ``patience`` silent frames.
-
-    The silence that the model waited through is not part of the phrase: it is fed only when the player goes on after
-    it.
-    """
-
-    def __init__(self, *, model_plays: bool, patience: int) -> None:
-        """Begin with the model's turn or the player's."""
-        self.model_plays = model_plays
-        self._patience = patience
-        self._phrase_began = False
-        self._silent = 0
-
-    def yield_to_player(self) -> None:
-        """The player has begun a note: it is their turn."""
-        self.model_plays = False
-        self._phrase_began = True
-
-    def close(self, model: NDArray[np.bool_], player: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-        """Close an interval in which the two sounded these frames, (128,); return what the model now hears."""
-        if self.model_plays:
-            return [model]
-        if player.any():
-            heard = [no_notes() for _ in range(self._silent)] + [model | player]
-            self._silent = 0
-            return heard
-        if self._phrase_began:
-            self._silent += 1
-            if self._silent >= self._patience:
-                self.model_plays = True
-                self._silent = 0
-        return []

@@ -8,6 +8,9 @@
 Alone, the model knows what is heard in an interval as soon as it has sent the frame: the next cut-off follows at
 once, and sampling has a whole frame's time. Listening, the cut-off is `LOOKAHEAD` before the deadline, so that the
 player is heard until then.
+
+Where the model's role keeps what the player holds, those notes are clamped in the frame that is sampled, and left out
+of what is sent: they sound already. A key that is struck takes its note over from the model at once.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from numpy.typing import NDArray
 from cgrnn_live.clock import MILLISECOND, Arrival, Clock
 from cgrnn_live.lateness import Effort, Report
 from cgrnn_live.ledger import Ledger, Send
-from cgrnn_live.listener import Listener, Turns, no_notes
+from cgrnn_live.listener import Listener
+from cgrnn_live.roles import Free, Role, no_notes
 
 if TYPE_CHECKING:
     from cgrnn_live.engine import Evidence
@@ -56,11 +60,11 @@ class Player:
         effort: Effort,
         *,
         prompt: Sequence[Frame] = (),
-        turns: Turns | None = None,
+        role: Role | None = None,
         listener: Listener | None = None,
         monitor: Send = lambda message, at: None,
     ) -> None:
-        """Play ``prompt``, then improvise; with ``turns`` and ``listener``, take turns with whoever plays.
+        """Play ``prompt``, then improvise: alone or, with ``role`` and ``listener``, with whoever plays.
 
         ``monitor`` is given every message that arrives.
         """
@@ -70,7 +74,7 @@ class Player:
         self._ledger = ledger
         self._effort = effort
         self._prompt = prompt
-        self._turns = turns or Turns(model_plays=True, patience=0)
+        self._role = role or Free()
         self._listener = listener
         self._monitor = monitor
         self._played = no_notes()
@@ -95,8 +99,8 @@ class Player:
 
     @property
     def model_plays(self) -> bool:
-        """Whether it is the model's turn."""
-        return self._turns.model_plays
+        """Whether the model plays now."""
+        return self._role.model_plays
 
     @property
     def notes(self) -> int:
@@ -124,7 +128,7 @@ class Player:
             return None
         if number > 0:
             self._close_interval()
-        if not self._turns.model_plays:
+        if not self._role.model_plays:
             return no_notes()
         if number < len(self._prompt):
             return self._prompt[number]
@@ -132,7 +136,7 @@ class Player:
 
     def _close_interval(self) -> None:
         theirs = no_notes() if self._listener is None else self._listener.close(self._clock.now())
-        for heard in self._turns.close(self._played, theirs):
+        for heard in self._role.close(self._played, theirs):
             self._improviser.advance(heard)
 
     def _sample(self, due: int) -> Frame | None:
@@ -141,7 +145,7 @@ class Player:
         if sweeps == 0:
             self._effort.forget()
             return None
-        frame = self._improviser.sample(self._evidence, sweeps)
+        frame = self._improviser.sample(self._evidence.holding(self._theirs()), sweeps)
         self._effort.learn(sweeps, self._clock.now() - began)
         self.report.reduced += sweeps < self._effort.full
         return frame
@@ -152,23 +156,33 @@ class Player:
             self.report.dropped += 1
             return
         too_late = now - due > (end - due) // 2
-        if not self._turns.model_plays:
+        if not self._role.model_plays:
             chosen = no_notes()  # the player may have begun since it was chosen
         elif chosen is None or too_late:
             self.report.held += 1
             chosen = self._played
+        if theirs := self._theirs():  # of now: they may have struck more since
+            chosen = chosen.copy()
+            chosen[theirs] = False
         self._ledger.play(chosen, due)
         self._played = chosen
         self.report.add(now - due)
 
     def _take_until(self, until: int) -> None:
-        """Wait, unless stopping, taking in what arrives: at the player's first note the model falls silent at once."""
+        """Wait, unless stopping, taking in what arrives: at the player's note the model may fall silent at once."""
         while not self._is_stopping and (arrival := self._clock.wait(until)) is not None:
             self._take(arrival)
 
     def _take(self, arrival: Arrival) -> None:
         self._monitor(arrival.message, arrival.at)
-        if self._listener is not None and self._listener.hear(arrival):
-            self._turns.yield_to_player()
+        if self._listener is None or not self._listener.hear(arrival):
+            return
+        if self._role.note_begun():
             self._prompt = ()
             self._ledger.silence(arrival.at)
+        elif self._role.keeps_held:
+            self._ledger.release(arrival.message[1], arrival.at)
+
+    def _theirs(self) -> list[int]:
+        """What the player holds, if the role keeps it."""
+        return self._listener.held if self._listener is not None and self._role.keeps_held else []

@@ -6,13 +6,13 @@ import math
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cgrnn_live import ports
 from cgrnn_live.clock import InternalClock
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import Ledger, Message
-from cgrnn_live.listener import PATIENCE_SECONDS, Listener, Turns
+from cgrnn_live.listener import Listener
 from cgrnn_live.loading import Sampling, open_engine
 from cgrnn_live.options import DEFAULT_BPM, FrameLength, frame_seconds
 from cgrnn_live.performance import ending_on_signals, perform
@@ -20,9 +20,8 @@ from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
 from cgrnn_live.prompt import read_prompt
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
+from cgrnn_live.roles import PATIENCE_SECONDS, Accompaniment, Free, Mode, Role, Turns
 from cgrnn_live.status import Status, tell
-
-Mode = Literal["free", "continue"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def play(setup: Setup) -> dict[str, Any]:
     # Off the beat grid the phrase sounds as it was written; on it a frame is a note value, however long it lasts here.
     prompt_spec = engine.frame_spec if spec.note_value else spec
     prompt = [] if setup.prompt is None else list(read_prompt(setup.prompt, prompt_spec).frames)
-    is_listening = setup.mode == "continue"
+    is_listening = setup.mode != "free"
     clock = InternalClock(seconds)
     with ExitStack() as opened:
         heard = _open_input(api, input_name, clock)
@@ -88,7 +87,7 @@ def play(setup: Setup) -> dict[str, Any]:
             Ledger(send, channel=setup.channel, velocity=setup.velocity),
             Effort(engine.sweeps),
             prompt=prompt,
-            turns=Turns(model_plays=bool(prompt) or not is_listening, patience=math.ceil(PATIENCE_SECONDS / seconds)),
+            role=_role(setup.mode, seconds, begins=bool(prompt)),
             listener=Listener(spec) if is_listening else None,
             monitor=lambda message, at: record(PLAYER, message, at),
         )
@@ -113,12 +112,21 @@ def play(setup: Setup) -> dict[str, Any]:
     }
 
 
+def _role(mode: Mode, frame_seconds: float, *, begins: bool) -> Role:
+    """The model's part; ``begins`` says that it has a prompt to begin with."""
+    if mode == "free":
+        return Free()
+    if mode == "continue":
+        return Turns(model_plays=begins, patience=math.ceil(PATIENCE_SECONDS / frame_seconds))
+    return Accompaniment(model_plays=begins)
+
+
 def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:
     """Return the full names of the output and, if one was asked for, the input."""
     output = match(setup.port, ports.list_outputs(api), api, "output")
     if setup.input is None:
-        if setup.mode == "continue" and setup.prompt is None and not ports.has_virtual_ports(api):
-            raise PortError("There is nothing to continue: give --input NAME or --prompt FILE.mid.")
+        if setup.mode != "free" and setup.prompt is None and not ports.has_virtual_ports(api):
+            raise PortError(f"There is nothing to {setup.mode}: give --input NAME or --prompt FILE.mid.")
         return output, None
     source = match(setup.input, ports.list_inputs(api), api, "input")
     if is_same(source, output, api) and not setup.allow_echo:

@@ -261,6 +261,41 @@ def test_continue_takes_over_after_the_phrase_and_yields(ear: Any, start: Any, t
     assert model[-1] <= player[-1] + TICKS_A_SECOND / 20, "the model plays on while the player holds a note"
 
 
+def test_accompany_plays_around_a_chord_that_is_held(ear: Any, start: Any, tmp_path: Path) -> None:
+    """It begins with the first key and never strikes a key that is down, by the recording, which has what came in."""
+    process = start("--port", "daw track", "--mode", "accompany", "--seed", 3, "--record", "take.mid")
+    assert "Playing into" in process.stderr.readline()
+    keys = range(40, 88, 3)  # many, for chance to hit them
+    down = [(1.0 if pitch == keys[0] else 0.0, (NOTE_ON, pitch, 90)) for pitch in keys]
+    up = [(4.0 if pitch == keys[0] else 0.0, (NOTE_OFF, pitch, 0)) for pitch in keys]
+    with sending("cgrnn-live in", iter([*down, *up])):
+        ear.wait_for(NOTE_ON, 5)
+        time.sleep(4.5)
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[0] == 0
+    tracks = mido.MidiFile(tmp_path / "take.mid").tracks
+    model, player = (strikes(track) for track in tracks[1:])
+    assert model[0][1] >= player[0][1], "it waits for the first key"
+    assert len(player) > 3 * len(keys) / 4
+    assert len([began for _, began, _ in model if player[0][1] < began < player[-1][2]]) > 5
+    for pitch, began, ended in player:
+        assert not [other for other, at, _ in model if other == pitch and began < at < ended]
+
+
+def strikes(track: mido.MidiTrack) -> list[tuple[int, int, int]]:
+    """The notes of a track: pitch, beginning and end in ticks."""
+    notes: list[tuple[int, int, int]] = []
+    since: dict[int, int] = {}
+    now = 0
+    for message in track:
+        now += message.time
+        if message.type == "note_on" and message.velocity:
+            since[message.note] = now
+        elif message.type in ("note_on", "note_off") and message.note in since:
+            notes.append((message.note, since.pop(message.note), now))
+    return sorted(notes, key=lambda note: note[1])
+
+
 def test_bad_ports_are_one_sentence_with_the_near_matches(ear: Any, start: Any) -> None:
     for line, says in (
         (["--port", "daw trakc"], "near it: 'daw:track'"),

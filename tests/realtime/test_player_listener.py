@@ -4,7 +4,8 @@ import pytest
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.clock import MILLISECOND, Arrival
 from cgrnn_live.ledger import Message
-from cgrnn_live.listener import Listener, Turns, no_notes
+from cgrnn_live.listener import Listener
+from cgrnn_live.roles import Turns, no_notes
 
 ON, OFF = 0x90, 0x80
 
@@ -88,7 +89,7 @@ def test_the_first_interval_begins_where_it_was_opened() -> None:
 def test_pauses_within_a_phrase_do_not_add_up() -> None:
     turns, note = Turns(model_plays=False, patience=4), no_notes()
     note[60] = True
-    turns.yield_to_player()
+    assert turns.note_begun()
     for frame, heard in ((note, 1), (no_notes(), 0), (no_notes(), 0), (no_notes(), 0), (note, 4)):
         assert len(turns.close(no_notes(), frame)) == heard
     turns.close(no_notes(), no_notes())

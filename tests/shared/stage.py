@@ -9,8 +9,10 @@ from cgrnn_live.clock import MILLISECOND, Arrival, InternalClock, OfflineClock
 from cgrnn_live.engine import Evidence
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Ledger, Message
-from cgrnn_live.listener import Listener, Turns
+from cgrnn_live.listener import Listener
 from cgrnn_live.player import Frame, Player
+from cgrnn_live.roles import Accompaniment, Role, Turns
+from cgrnn_live.sampler import ON
 
 EVIDENCE = Evidence.build()
 
@@ -33,15 +35,17 @@ class Scripted:
         self.cost = cost
         self.heard: list[list[int]] = []
         self.sweeps: list[int | None] = []
+        self.held: list[list[int]] = []
 
     def sample(self, evidence: Evidence, sweeps: int | None = None) -> Frame:
         call = len(self.sweeps)
+        self.held.append(pitches(evidence.clamp == ON))
         self.sweeps.append(sweeps)
         if cost := self.cost(call, sweeps or 0):
             until = self.clock.now() + cost
             while self.clock.wait(until):
                 pass
-        return chord(60 + call)
+        return chord(60 + call) | (evidence.clamp == ON)
 
     def advance(self, heard: Frame) -> None:
         self.heard.append(pitches(heard))
@@ -50,6 +54,8 @@ class Scripted:
 class Stage:
     """A player on an offline clock, and what it sent: (milliseconds, message)."""
 
+    role: Role | None = None
+
     def __init__(
         self,
         arrivals: Iterable[Arrival] = (),
@@ -57,6 +63,7 @@ class Stage:
         cost: Callable[[int, int], int] = lambda call, sweeps: 0,
         prompt: Iterable[Frame] = (),
         listens: bool = False,
+        accompanies: bool = False,
         model_begins: bool = True,
         clock: InternalClock | None = None,
     ) -> None:
@@ -64,6 +71,10 @@ class Stage:
         self.improviser = Scripted(self.clock, cost)
         self.sent: list[tuple[float, Message]] = []
         self.monitored: list[tuple[Message, int]] = []
+        if listens:
+            self.role = Turns(model_plays=model_begins, patience=4)
+        elif accompanies:
+            self.role = Accompaniment(model_plays=model_begins)
         self.player = Player(
             self.improviser,
             EVIDENCE,
@@ -71,8 +82,8 @@ class Stage:
             Ledger(lambda message, at: self.sent.append((self.clock.now() / MILLISECOND, message))),
             Effort(10),
             prompt=list(prompt),
-            turns=Turns(model_plays=model_begins, patience=4) if listens else None,
-            listener=Listener(FrameSpec(0.25)) if listens else None,
+            role=self.role,
+            listener=Listener(FrameSpec(0.25)) if self.role else None,
             monitor=lambda message, at: self.monitored.append((message, at)),
         )
 
