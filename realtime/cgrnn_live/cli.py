@@ -48,6 +48,13 @@ def play(
             help="Play alone; listen while you play and take over when you stop; or play along around what you hold.",
         ),
     ] = "free",
+    sync: Annotated[
+        Literal["internal", "midi"],
+        typer.Option(
+            metavar="internal|midi",
+            help="Keep time itself, or follow the MIDI clock, Start, Stop and Song Position that come in.",
+        ),
+    ] = "internal",
     prompt: Annotated[
         Path | None, typer.Option(metavar="FILE.mid", help="A phrase to play first and go on from.")
     ] = None,
@@ -118,6 +125,7 @@ def play(
         sampling=sampling,
         input=source,
         mode=mode,
+        sync=sync,
         prompt=prompt,
         bpm=bpm,
         frame=frame,

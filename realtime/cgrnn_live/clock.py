@@ -46,8 +46,26 @@ class Clock(Protocol):
         """Return the time."""
         ...
 
+    @property
+    def is_running(self) -> bool:
+        """Whether frames become due: always, but where a song that others play can stop."""
+        ...
+
+    @property
+    def jumps(self) -> int:
+        """How often the grid was left for another place."""
+        ...
+
+    def next_frame(self) -> int:
+        """Return the first frame to play, at the beginning or after a jump."""
+        ...
+
     def due(self, frame: int) -> int:
-        """Return when frame ``frame`` begins."""
+        """Return when frame ``frame`` begins, as far as is known now."""
+        ...
+
+    def hear(self, arrival: Arrival) -> bool:
+        """Take in what arrived; return whether it was for the clock alone."""
         ...
 
     def wait(self, until: int) -> Arrival | None:
@@ -59,7 +77,22 @@ class Clock(Protocol):
         ...
 
 
-class InternalClock:
+class EvenGrid:
+    """What clocks have in common that nothing stops or moves."""
+
+    is_running = True
+    jumps = 0
+
+    def next_frame(self) -> int:
+        """Return 0."""
+        return 0
+
+    def hear(self, arrival: Arrival) -> bool:
+        """Pass it over."""
+        return False
+
+
+class InternalClock(EvenGrid):
     """The computer's own clock. MIDI input callbacks put their `Arrival`s into `inbox` and do nothing else."""
 
     def __init__(self, frame_seconds: float) -> None:
@@ -105,7 +138,7 @@ class InternalClock:
         self.inbox.put(None)
 
 
-class OfflineClock:
+class OfflineClock(EvenGrid):
     """A clock that jumps: waiting takes no time and arrivals come from a script, so a performance repeats exactly."""
 
     def __init__(self, frame_seconds: float, arrivals: Iterable[Arrival] = ()) -> None:

@@ -29,7 +29,15 @@ SURE = 12
 SAME = 0.25
 """Two gaps are alike that differ by less than this share."""
 
+FLOWING, STALE = 3, 2.5
+"""A song that stands will go on at its next clock if at least so many have come since it stopped, the last of them less
+than so many periods ago; else its first clock comes when it comes."""
+FREEWHEEL = 2_000_000_000
+"""ns without a clock for which the song is taken to go on, its clocks being lost; after more it has stood."""
+
 MINUTE = 60_000_000_000
+FASTEST, SLOWEST = (MINUTE / bpm / CLOCKS_A_QUARTER for bpm in (500, 15))
+"""Bounds of a period."""
 
 
 class ClockFollower:
@@ -53,6 +61,7 @@ class ClockFollower:
         self._arrived = 0
         self._count = 0  # clocks that the loop knows
         self._next_is_here = True  # the next clock is at `position`, not one after it
+        self._idle = 0  # clocks while the song stood
         self._skipped: tuple[int, int] | None = None  # clocks taken for lost at the last one, and the gap before it
 
     @property
@@ -67,22 +76,32 @@ class ClockFollower:
             steps = self._tick(at)
             if self.is_running:
                 self._move(steps)
-        elif kind == START:
-            self._stand_at(0)
-            self.is_running = True
-        elif kind == CONTINUE:
-            self.is_running = True
-            self._next_is_here = True
+            else:
+                self._idle += 1
+        elif kind in (START, CONTINUE) and not (kind == CONTINUE and self.is_running):
+            if kind == START:
+                self._stand_at(0)
+            self.is_running = self._next_is_here = True
+            if self._idle < FLOWING or (self._time is not None and at - self._time > STALE * self._period):
+                self._time = None
         elif kind == STOP:
             self.is_running = False
+            self._idle = 0
         elif kind == SONG_POSITION and len(message) == 3:
             self._stand_at((message[1] | message[2] << 7) * CLOCKS_A_STEP)
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether `when` means anything. Many senders are silent while the song stands: after their Start it does from
+        the first clock on.
+        """
+        return self._time is not None
+
     def when(self, position: float) -> int:
-        """When the song is, or was, at ``position``, in ns, if it goes on as now; it must have had a clock."""
-        time = self._time if self._time is not None else float(self._arrived)
+        """When the song is, or was, at ``position``, in ns, if it goes on as now; only where `can_tell`."""
+        assert self._time is not None
         ahead = position - self.position + (1 if self._next_is_here else 0)
-        return round(time + ahead * self._period)
+        return round(self._time + ahead * self._period)
 
     def where(self, at: int) -> float:
         """The position at ``at`` (ns): where the song stands if it is stopped, or has had no clock since a jump."""
@@ -103,9 +122,14 @@ class ClockFollower:
             self.position += steps
 
     def _tick(self, at: int) -> int:
-        """Take a clock into the loop; return how many have passed since the last, 1 but for those lost."""
+        """Take a clock in; return how many have passed since the last, 1 but for those lost."""
+        passed = self._follow(at)
+        self._period = min(max(self._period, FASTEST), SLOWEST)
+        return passed
+
+    def _follow(self, at: int) -> int:
         gap, self._arrived = at - self._arrived, at
-        if self._time is None:
+        if self._time is None or gap > FREEWHEEL:
             self._time, self._count = float(at), 1
             return 1
         if self._count == 1:  # nothing is known yet but where to expect it

@@ -12,6 +12,8 @@ from cgrnn_live.errors import UsageError
 DEFAULT_BPM = 120.0
 """The tempo at which a model's frames have their own length."""
 
+CLOCKS_A_WHOLE_NOTE = 96
+
 SHORTEST_FRAME, LONGEST_FRAME = 0.01, 60.0
 FRAME_LIMITS = f"{SHORTEST_FRAME:g} to {LONGEST_FRAME:g} seconds"
 
@@ -112,6 +114,20 @@ def frame_seconds(own: float, frame: FrameLength | None, bpm: float | None) -> f
     if not SHORTEST_FRAME <= seconds <= LONGEST_FRAME:
         raise OptionError(f"A frame would last {seconds:g} s; give a --frame and --bpm that make it {FRAME_LIMITS}.")
     return seconds
+
+
+def clocks_per_frame(own: float, frame: FrameLength | None) -> int:
+    """Return how many MIDI clocks a frame lasts; the model's ``own`` seconds are those at `DEFAULT_BPM`."""
+    if frame is not None and not frame.is_note_value:
+        raise OptionError(
+            f"--frame is {frame.length:g} seconds, but --sync midi counts clocks; give a note value, such as 1/8."
+        )
+    whole_notes = own * DEFAULT_BPM / 240 if frame is None else frame.length
+    clocks = round(whole_notes * CLOCKS_A_WHOLE_NOTE)
+    if clocks < 1 or abs(whole_notes * CLOCKS_A_WHOLE_NOTE - clocks) > 1e-6:
+        length = whole_notes * CLOCKS_A_WHOLE_NOTE
+        raise OptionError(f"A frame would last {length:.6g} MIDI clocks; give a --frame of whole ones, such as 1/8.")
+    return clocks
 
 
 def check_range(low: int, high: int, scale: frozenset[int] | None) -> None:

@@ -11,6 +11,10 @@ player is heard until then.
 
 Where the model's role keeps what the player holds, those notes are clamped in the frame that is sampled, and left out
 of what is sent: they sound already. A key that is struck takes its note over from the model at once.
+
+Where the clock follows a song, its messages come among the others and move the deadlines, and the loop looks again
+after each. When the song stops or jumps the model falls silent at once, closes what it has played, and goes on with the
+first frame of the place where the song goes on.
 """
 
 from __future__ import annotations
@@ -34,6 +38,10 @@ Frame = NDArray[np.bool_]
 
 LOOKAHEAD = 20 * MILLISECOND
 """From the last thing heard to the frame that answers it: several times what a step takes."""
+
+
+REST = 100 * MILLISECOND
+"""Between two looks at a song that stands."""
 
 
 class Improviser(Protocol):
@@ -78,6 +86,8 @@ class Player:
         self._listener = listener
         self._monitor = monitor
         self._played = no_notes()
+        self._is_open = False  # a frame was due whose interval is not closed yet
+        self._count = 0  # frames that were due so far
         self._is_stopping = False
         self.report = Report()
 
@@ -86,7 +96,7 @@ class Player:
         try:
             self._clock.start()
             if self._listener is not None:
-                self._listener.open(self._clock.due(-1))
+                self._listener.open(min(self._clock.now(), self._clock.due(-1)))
             self._play(frame_count)
         finally:
             self._ledger.close(self._clock.now())
@@ -108,33 +118,53 @@ class Player:
         return self._ledger.notes
 
     def _play(self, frame_count: int | None) -> None:
-        number = 0
-        while frame_count is None or number < frame_count:
+        number = self._clock.next_frame()
+        while frame_count is None or self._count < frame_count:
+            jumps = self._clock.jumps
             chosen = self._choose(number)
-            self._take_until(self._clock.due(number))
+            self._take_until(number)
             if self._is_stopping:
                 return
-            self._commit(number, chosen)
-            number += 1
-        self._take_until(self._clock.due(number))
+            if self._clock.is_running and self._clock.jumps == jumps:
+                self._commit(number, chosen)
+                self._is_open = True
+                self._count += 1
+                number += 1
+            else:
+                self._pause()
+                number = self._clock.next_frame()
+        self._take_until(number)
 
     def _choose(self, number: int) -> Frame | None:
         """Close the interval before frame ``number`` and return that frame; None to hold the last one."""
-        due = self._clock.due(number)
-        if self._listener is not None:
-            frame_ns = due - self._clock.due(number - 1)
-            self._take_until(due - min(LOOKAHEAD, frame_ns // 2))
-        if self._is_stopping:
+        frame_ns = self._clock.due(number) - self._clock.due(number - 1)  # 0 where neither can be told
+        if self._listener is not None and frame_ns > 0:
+            self._take_until(number, min(LOOKAHEAD, frame_ns // 2))
+        if self._is_stopping or not self._clock.is_running:
             return None
-        if number > 0:
-            self._close_interval()
+        self._close_interval()
         if not self._role.model_plays:
             return no_notes()
-        if number < len(self._prompt):
-            return self._prompt[number]
-        return self._sample(due)
+        if self._count < len(self._prompt):
+            return self._prompt[self._count]
+        return self._sample(self._clock.due(number))
+
+    def _pause(self) -> None:
+        """Fall silent, and wait until the song runs."""
+        self._ledger.silence(self._clock.now())
+        self._close_interval()
+        self._played = no_notes()
+        while not self._is_stopping and not self._clock.is_running:
+            if (arrival := self._clock.wait(self._clock.now() + REST)) is not None:
+                self._take(arrival)
+        if self._listener is not None:
+            self._listener.open(self._clock.now())
 
     def _close_interval(self) -> None:
+        """Let the improviser hear what sounded since the last frame, if there was one."""
+        if not self._is_open:
+            return
+        self._is_open = False
         theirs = no_notes() if self._listener is None else self._listener.close(self._clock.now())
         for heard in self._role.close(self._played, theirs):
             self._improviser.advance(heard)
@@ -168,13 +198,22 @@ class Player:
         self._played = chosen
         self.report.add(now - due)
 
-    def _take_until(self, until: int) -> None:
-        """Wait, unless stopping, taking in what arrives: at the player's note the model may fall silent at once."""
-        while not self._is_stopping and (arrival := self._clock.wait(until)) is not None:
-            self._take(arrival)
+    def _take_until(self, frame: int, lead: int = 0) -> None:
+        """Wait until ``lead`` (ns) before ``frame`` is due, taking in what arrives; no longer than the song runs there
+        and nobody stops the player.
+        """
+        jumps = self._clock.jumps
+        while not self._is_stopping and self._clock.is_running and self._clock.jumps == jumps:
+            if (arrival := self._clock.wait(self._clock.due(frame) - lead)) is not None:
+                self._take(arrival)
+            elif self._clock.now() >= self._clock.due(frame) - lead:
+                return
 
     def _take(self, arrival: Arrival) -> None:
+        """Hand on what arrived; at the player's note the model may fall silent at once."""
         self._monitor(arrival.message, arrival.at)
+        if self._clock.hear(arrival):
+            return
         if self._listener is None or not self._listener.hear(arrival):
             return
         if self._role.note_begun():

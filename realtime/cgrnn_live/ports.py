@@ -92,8 +92,13 @@ class Output:
 class Input:
     """An open MIDI input that stamps each message as it arrives and hands it on; its callback does nothing else."""
 
-    def __init__(self, put: Callable[[Arrival], None], api: str, name: str | None = None) -> None:
-        """Open the input that ``name`` means, or without one a virtual input; PortError as for `Output`."""
+    def __init__(
+        self, put: Callable[[Arrival], None], api: str, name: str | None = None, *, hears_clock: bool = False
+    ) -> None:
+        """Open the input that ``name`` means, or without one a virtual input; PortError as for `Output`.
+
+        MIDI clocks come through only if it ``hears_clock``.
+        """
         if name is None:
             self._port, self.name = _new(rtmidi.MidiIn, api, f"{CLIENT} in"), f"{CLIENT} in"
             self._port.open_virtual_port(self.name)
@@ -103,6 +108,7 @@ class Input:
         def arrived(event: tuple[list[int], float], _: object) -> None:
             put(Arrival(time.perf_counter_ns(), tuple(event[0])))
 
+        self._port.ignore_types(timing=not hears_clock)  # the rest as it is by default: ignored
         self._port.set_callback(arrived)
 
     def close(self) -> None:

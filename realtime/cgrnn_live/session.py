@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cgrnn_live import ports
-from cgrnn_live.clock import InternalClock
+from cgrnn_live.clock import SECOND, InternalClock
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import Ledger, Message
 from cgrnn_live.listener import Listener
 from cgrnn_live.loading import Sampling, open_engine
-from cgrnn_live.options import DEFAULT_BPM, FrameLength, frame_seconds
+from cgrnn_live.options import DEFAULT_BPM, FrameLength, clocks_per_frame, frame_seconds
 from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
 from cgrnn_live.prompt import read_prompt
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
 from cgrnn_live.roles import PATIENCE_SECONDS, Accompaniment, Free, Mode, Role, Turns
+from cgrnn_live.song_clock import SongClock
 from cgrnn_live.status import Status, tell
+
+Sync = Literal["internal", "midi"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Setup:
     sampling: Sampling
     input: str | None = None
     mode: Mode = "free"
+    sync: Sync = "internal"
     prompt: Path | None = None
     bpm: float | None = None
     frame: FrameLength | None = None
@@ -61,15 +66,19 @@ def play(setup: Setup) -> dict[str, Any]:
     prompt_spec = engine.frame_spec if spec.note_value else spec
     prompt = [] if setup.prompt is None else list(read_prompt(setup.prompt, prompt_spec).frames)
     is_listening = setup.mode != "free"
-    clock = InternalClock(seconds)
+    time = InternalClock(seconds)
+    song = None
+    if setup.sync == "midi":
+        clocks = clocks_per_frame(engine.frame_spec.frame_seconds, setup.frame)
+        song = SongClock(time, clocks, setup.bpm or DEFAULT_BPM)
     with ExitStack() as opened:
-        heard = _open_input(api, input_name, clock)
+        heard = _open_input(api, input_name, time, hears_clock=song is not None)
         if heard is not None:
             opened.enter_context(closing(heard))
         output = opened.enter_context(closing(ports.Output(output_name, api)))
         recording = None
         if setup.record is not None:
-            recording = Recording(setup.record, clock, setup.bpm or DEFAULT_BPM)
+            recording = Recording(setup.record, time, setup.bpm or DEFAULT_BPM)
             opened.callback(recording.save)
 
         def send(message: Message, at: int) -> None:
@@ -83,7 +92,7 @@ def play(setup: Setup) -> dict[str, Any]:
         player = Player(
             engine,
             evidence,
-            clock,
+            song or time,
             Ledger(send, channel=setup.channel, velocity=setup.velocity),
             Effort(engine.sweeps),
             prompt=prompt,
@@ -91,13 +100,16 @@ def play(setup: Setup) -> dict[str, Any]:
             listener=Listener(spec) if is_listening else None,
             monitor=lambda message, at: record(PLAYER, message, at),
         )
-        frame_count = None if setup.duration is None else math.ceil(setup.duration / seconds)
+        frame_count = None if setup.duration is None or song else math.ceil(setup.duration / seconds)
+        ends = [] if setup.duration is None or song is None else [_ending(player, time, setup.duration)]
         tell(f"Playing into {output.name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
         if heard is not None and is_listening:
             advice = "" if setup.input else "; connect your keyboard to it, or give --input NAME"
             tell(f"Listening to {heard.name!r}{advice}.")
+        if heard is not None and song is not None:
+            tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
         with ending_on_signals(player.stop), opened.pop_all(), Status(player, setup.mode) as status:
-            perform(player, frame_count, watch=[status.update] + ([recording.update] if recording else []))
+            perform(player, frame_count, watch=[status.update, *ends, *([recording.update] if recording else [])])
     if setup.record is not None:
         tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")
     return {
@@ -107,6 +119,8 @@ def play(setup: Setup) -> dict[str, Any]:
         "mode": setup.mode,
         "seed": setup.sampling.seed,
         "frame_seconds": seconds,
+        "sync": setup.sync,
+        **({} if song is None else {"bpm": round(song.follower.bpm, 3), "clocks_lost": song.follower.lost}),
         "notes": player.notes,
         **player.report.summary(),
     }
@@ -125,6 +139,8 @@ def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:
     """Return the full names of the output and, if one was asked for, the input."""
     output = match(setup.port, ports.list_outputs(api), api, "output")
     if setup.input is None:
+        if setup.sync == "midi" and not ports.has_virtual_ports(api):
+            raise PortError("No port brings a MIDI clock: give --input NAME, the one that the DAW sends its clock to.")
         if setup.mode != "free" and setup.prompt is None and not ports.has_virtual_ports(api):
             raise PortError(f"There is nothing to {setup.mode}: give --input NAME or --prompt FILE.mid.")
         return output, None
@@ -136,8 +152,19 @@ def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:
     return output, source
 
 
-def _open_input(api: str, name: str | None, clock: InternalClock) -> ports.Input | None:
+def _ending(player: Player, clock: InternalClock, seconds: float) -> Callable[[], None]:
+    """Stop ``player`` after a time, whether the song plays or not: what to call now and then."""
+    end = clock.now() + round(seconds * SECOND)
+
+    def look() -> None:
+        if clock.now() >= end:
+            player.stop()
+
+    return look
+
+
+def _open_input(api: str, name: str | None, clock: InternalClock, *, hears_clock: bool) -> ports.Input | None:
     """Open the input that was asked for, else a virtual one where the system can."""
     if name is None and not ports.has_virtual_ports(api):
         return None
-    return ports.Input(clock.inbox.put, api, name)
+    return ports.Input(clock.inbox.put, api, name, hears_clock=hears_clock)

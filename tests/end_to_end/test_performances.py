@@ -296,6 +296,60 @@ def strikes(track: mido.MidiTrack) -> list[tuple[int, int, int]]:
     return sorted(notes, key=lambda note: note[1])
 
 
+def test_on_a_midi_clock_it_plays_on_the_eighths_and_stops_with_the_song(ear: Any, start: Any) -> None:
+    """At 97 BPM: Start, twelve eighths, Stop, a pause, Continue elsewhere; beside them a control for every eighth.
+
+    The control goes the same way from here as the clock does, so a note is late by what its frame is late, and by what
+    two ways through JACK, of a period each, differ.
+    """
+    period = 60 / 97 / 24
+    sent: list[float] = []
+
+    def play() -> bool:
+        ear.messages.clear()
+        sent.clear()
+        process = start("--port", "daw track", "--sync", "midi", "--seed", 3, "--duration", 12, "--json")
+        assert "Playing into" in process.stderr.readline()
+        out: Any = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="hand")
+        out.open_port(next(index for index, name in enumerate(out.get_ports()) if name.startswith("cgrnn-live in")))
+
+        def clocks(count: int) -> None:
+            begin = time.monotonic()
+            for number in range(count):
+                time.sleep(max(0.0, begin + number * period - time.monotonic()))
+                if number % 12 == 0:
+                    sent.append(time.monotonic())
+                out.send_message([0xF8])
+
+        time.sleep(0.5)
+        out.send_message([0xFA])
+        clocks(12 * 12 + 6)
+        out.send_message([0xFC])
+        stopped = time.monotonic()
+        time.sleep(1.0)
+        assert not [at for at, message in ear.messages if message[0] == NOTE_ON and at > stopped + 0.05]
+        assert not ear.sounding()
+        out.send_message([0xF2, 16, 0])
+        out.send_message([0xFB])
+        clocks(8 * 12 + 6)
+        out.send_message([0xFC])
+        code, printed, err = finish(process)
+        assert (code, "Traceback" in err) == (0, False)
+        report = json.loads(printed)
+        assert report["frames"] == 12 + 1 + 8 + 1
+        assert report["bpm"] == pytest.approx(97, rel=0.03)
+        out.delete()
+        ons = [at for at, message in ear.messages if message[0] == NOTE_ON]
+        assert len(ons) > 20
+        late = [min((at - beat for beat in sent if at > beat - 0.02), key=abs) for at in ons]
+        return max(late) < 0.03 and min(late) > -0.015
+
+    for _ in range(TRIES):
+        if play():
+            return
+    pytest.fail("in no run were all onsets on the eighths")
+
+
 def test_bad_ports_are_one_sentence_with_the_near_matches(ear: Any, start: Any) -> None:
     for line, says in (
         (["--port", "daw trakc"], "near it: 'daw:track'"),

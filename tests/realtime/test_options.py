@@ -7,6 +7,7 @@ from cgrnn_live.options import (
     FrameLength,
     OptionError,
     check_range,
+    clocks_per_frame,
     frame_seconds,
     number,
     parse_frame,
@@ -103,3 +104,25 @@ def test_a_range_without_a_note_of_the_scale_is_refused() -> None:
     with pytest.raises(OptionError, match="No pitch from --low 61 to --high 61"):
         check_range(61, 61, parse_scale("C major"))
     check_range(60, 61, parse_scale("C major"))
+
+
+@pytest.mark.parametrize(
+    ("own", "text", "clocks"),
+    [(0.25, None, 12), (0.125, None, 6), (0.25, "1/8", 12), (0.25, "1/4", 24), (0.1, "1/32", 3)],
+)
+def test_how_many_clocks_a_frame_lasts(own: float, text: str | None, clocks: int) -> None:
+    assert clocks_per_frame(own, None if text is None else parse_frame(text)) == clocks
+
+
+@pytest.mark.parametrize(
+    ("own", "text", "sentence"),
+    [
+        (0.25, "0.25", "--frame is 0.25 seconds, but --sync midi counts clocks; give a note value, such as 1/8."),
+        (0.25, "1/64", "A frame would last 1.5 MIDI clocks; give a --frame of whole ones, such as 1/8."),
+        (0.1, None, "A frame would last 4.8 MIDI clocks"),
+        (0.25, "1/100", "A frame would last 0.96 MIDI clocks"),
+    ],
+)
+def test_a_frame_that_no_clocks_make_is_refused(own: float, text: str | None, sentence: str) -> None:
+    with pytest.raises(OptionError, match=sentence):
+        clocks_per_frame(own, None if text is None else parse_frame(text))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from cgrnn_bundle.frames import PITCHES, FrameSpec
-from cgrnn_live.clock import MILLISECOND, Arrival, InternalClock, OfflineClock
+from cgrnn_live.clock import MILLISECOND, Arrival, Clock, InternalClock, OfflineClock
 from cgrnn_live.engine import Evidence
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Ledger, Message
@@ -26,11 +26,9 @@ def pitches(frame: Frame) -> list[int]:
 
 
 class Scripted:
-    """Plays pitch 60, 61, 62, ..., each for a frame; remembers what it heard; takes the time it is told to."""
+    """Plays pitch 60, 61, ... 123, 60, ..., each for a frame; remembers what it heard; takes the time it is told to."""
 
-    def __init__(
-        self, clock: OfflineClock | InternalClock, cost: Callable[[int, int], int] = lambda call, sweeps: 0
-    ) -> None:
+    def __init__(self, clock: Clock, cost: Callable[[int, int], int] = lambda call, sweeps: 0) -> None:
         self.clock = clock
         self.cost = cost
         self.heard: list[list[int]] = []
@@ -45,7 +43,7 @@ class Scripted:
             until = self.clock.now() + cost
             while self.clock.wait(until):
                 pass
-        return chord(60 + call) | (evidence.clamp == ON)
+        return chord(60 + call % 64) | (evidence.clamp == ON)
 
     def advance(self, heard: Frame) -> None:
         self.heard.append(pitches(heard))
