@@ -108,7 +108,7 @@ def play(setup: Setup) -> dict[str, Any]:
             tell(f"Listening to {heard.name!r}{advice}.")
         if heard is not None and song is not None:
             tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
-        with ending_on_signals(player.stop), opened.pop_all(), Status(player, setup.mode) as status:
+        with ending_on_signals(player.stop), opened.pop_all(), Status(player, setup.mode, song) as status:
             perform(player, frame_count, watch=[status.update, *ends, *([recording.update] if recording else [])])
     if setup.record is not None:
         tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from cgrnn_live.player import Player
+    from cgrnn_live.song_clock import SongClock
 
 
 def tell(message: str) -> None:
@@ -54,19 +55,24 @@ class LiveLine:
 
 
 class Status(LiveLine):
-    """The line of a player: whose turn, frames, notes, lateness and what was done about it."""
+    """The line of a player: whose turn, frames, notes, lateness and what was done about it; of a song, its tempo."""
 
-    def __init__(self, player: Player, mode: str) -> None:
-        """Show ``player`` in ``mode``."""
+    def __init__(self, player: Player, mode: str, song: SongClock | None = None) -> None:
+        """Show ``player`` in ``mode``, and how the ``song`` goes that it follows."""
         super().__init__(self.line)
         self._player = player
         self._mode = mode
+        self._song = song
 
     def line(self) -> str:
         """Return the line as text."""
         player, report = self._player, self._player.report
         turn = "plays" if player.model_plays else "listens"
+        tempo = ""
+        if self._song is not None:
+            tempo = f"  {self._song.follower.bpm:.1f} BPM"
+            turn = turn if self._song.is_running else "waits for the song"
         last = report.lateness[-1] / 1e6 if report.lateness else 0.0
-        text = f"{self._mode}: {turn}  frame {report.frames}  notes {player.notes}  {last:+.2f} ms"
+        text = f"{self._mode}: {turn}  frame {report.frames}  notes {player.notes}{tempo}  {last:+.2f} ms"
         counts = {"late": report.late, "fewer sweeps": report.reduced, "held": report.held, "dropped": report.dropped}
         return text + "".join(f"  {name} {count}" for name, count in counts.items() if count)

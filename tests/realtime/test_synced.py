@@ -12,6 +12,7 @@ from cgrnn_live.midi_clock import CLOCK, CONTINUE, SONG_POSITION, START, STOP
 from cgrnn_live.player import Player
 from cgrnn_live.roles import Accompaniment
 from cgrnn_live.song_clock import SongClock
+from cgrnn_live.status import Status
 from stage import EVIDENCE, Scripted, key
 
 STEP = 12  # an eighth
@@ -166,3 +167,11 @@ def test_the_player_is_heard_on_the_songs_grid():
     song.player.run(6)
     assert song.improviser.held == [[], [], [50], [50], [], []]
     assert song.improviser.heard == [[60], [50, 61], [50, 62], [50, 63], [64]]
+
+
+def test_the_live_line_says_how_the_song_goes():
+    song = Song(says(900, START), *clocks(97, 100, 1000), says(3600, STOP))
+    status = Status(song.player, "free", song.clock)
+    assert status.line().startswith("free: waits for the song  frame 0  notes 0  120.0 BPM")
+    song.player.run(8)
+    assert status.line().startswith("free: plays  frame 8  notes 8  97.0 BPM")
