@@ -48,6 +48,22 @@ def play(
             help="Play alone; listen while you play and take over when you stop; or play along around what you hold.",
         ),
     ] = "free",
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--patience", 1, 10_000),
+            metavar="FRAMES",
+            help="In continue: frames of silence before it takes over. A second's if not given.",
+        ),
+    ] = None,
+    trigger: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--trigger", 0, 119),
+            metavar="CC",
+            help="In continue: a controller that passes the turn at once, there and back; 64 is the pedal.",
+        ),
+    ] = None,
     sync: Annotated[
         Literal["internal", "midi"],
         typer.Option(
@@ -125,6 +141,8 @@ def play(
         sampling=sampling,
         input=source,
         mode=mode,
+        patience=patience,
+        trigger=trigger,
         sync=sync,
         prompt=prompt,
         bpm=bpm,

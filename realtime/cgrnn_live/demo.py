@@ -54,7 +54,7 @@ def _sound(speaker: Speaker, engine: Engine, evidence: Evidence, count: int) -> 
         Ledger(lambda message, at: speaker.send(message)),
         Effort(engine.sweeps),
     )
-    with ending_on_signals(player.stop), closing(speaker), Status(player, "demo") as status:
+    with ending_on_signals(player.stop), closing(speaker), Status(player, lambda: "demo") as status:
         perform(player, count, watch=[status.update])
     return {"device": speaker.name, "notes": player.notes, **player.report.summary()}
 

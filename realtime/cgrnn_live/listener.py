@@ -7,11 +7,16 @@ from numpy.typing import NDArray
 
 from cgrnn_bundle.frames import FrameSpec, notes_to_frames
 from cgrnn_live.clock import Arrival
-from cgrnn_live.ledger import ALL_NOTES_OFF, CONTROL, NOTE_OFF, NOTE_ON
+from cgrnn_live.ledger import ALL_NOTES_OFF, CONTROL, NOTE_OFF, NOTE_ON, Message
 from cgrnn_live.roles import no_notes
 
 DRUM_CHANNEL = 9
 ALL_SOUND_OFF = 120
+
+
+def is_panic(message: Message) -> bool:
+    """Whether ``message`` asks that every note be ended."""
+    return len(message) == 3 and message[0] & 0xF0 == CONTROL and message[1] in (ALL_SOUND_OFF, ALL_NOTES_OFF)
 
 
 class Listener:
@@ -43,7 +48,7 @@ class Listener:
         if len(data) < 2 or status & 0x0F == DRUM_CHANNEL:
             return False
         kind, (number, value) = status & 0xF0, data[:2]
-        if kind == CONTROL and number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
+        if is_panic(arrival.message):
             for pitch in list(self._held):
                 self._end(pitch, at)
         if kind in (NOTE_OFF, NOTE_ON):

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from cgrnn_live.clock import MILLISECOND, Arrival, Clock
 from cgrnn_live.lateness import Effort, Report
 from cgrnn_live.ledger import Ledger, Send
-from cgrnn_live.listener import Listener
+from cgrnn_live.listener import Listener, is_panic
 from cgrnn_live.roles import Free, Role, no_notes
 
 if TYPE_CHECKING:
@@ -214,13 +214,16 @@ class Player:
         self._monitor(arrival.message, arrival.at)
         if self._clock.hear(arrival):
             return
-        if self._listener is None or not self._listener.hear(arrival):
+        if self._listener is None:
             return
-        if self._role.note_begun():
+        if not self._listener.hear(arrival):
+            falls_silent = self._role.control(arrival.message) or is_panic(arrival.message)
+        elif falls_silent := self._role.note_begun():
             self._prompt = ()
-            self._ledger.silence(arrival.at)
         elif self._role.keeps_held:
             self._ledger.release(arrival.message[1], arrival.at)
+        if falls_silent:
+            self._ledger.silence(arrival.at)
 
     def _theirs(self) -> list[int]:
         """What the player holds, if the role keeps it."""

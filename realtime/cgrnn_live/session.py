@@ -21,7 +21,7 @@ from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
 from cgrnn_live.prompt import read_prompt
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
-from cgrnn_live.roles import PATIENCE_SECONDS, Accompaniment, Free, Mode, Role, Turns
+from cgrnn_live.roles import PATIENCE_SECONDS, Mode, Modes
 from cgrnn_live.song_clock import SongClock
 from cgrnn_live.status import Status, tell
 
@@ -36,6 +36,8 @@ class Setup:
     sampling: Sampling
     input: str | None = None
     mode: Mode = "free"
+    patience: int | None = None
+    trigger: int | None = None
     sync: Sync = "internal"
     prompt: Path | None = None
     bpm: float | None = None
@@ -89,6 +91,8 @@ def play(setup: Setup) -> dict[str, Any]:
             if recording is not None:
                 recording.add(track, message, at)
 
+        patience = math.ceil(PATIENCE_SECONDS / seconds) if setup.patience is None else setup.patience
+        modes = Modes(setup.mode, begins=bool(prompt), patience=patience, trigger=setup.trigger)
         player = Player(
             engine,
             evidence,
@@ -96,8 +100,8 @@ def play(setup: Setup) -> dict[str, Any]:
             Ledger(send, channel=setup.channel, velocity=setup.velocity),
             Effort(engine.sweeps),
             prompt=prompt,
-            role=_role(setup.mode, seconds, begins=bool(prompt)),
-            listener=Listener(spec) if is_listening else None,
+            role=modes,
+            listener=Listener(spec) if heard is not None else None,
             monitor=lambda message, at: record(PLAYER, message, at),
         )
         frame_count = None if setup.duration is None or song else math.ceil(setup.duration / seconds)
@@ -108,7 +112,7 @@ def play(setup: Setup) -> dict[str, Any]:
             tell(f"Listening to {heard.name!r}{advice}.")
         if heard is not None and song is not None:
             tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
-        with ending_on_signals(player.stop), opened.pop_all(), Status(player, setup.mode, song) as status:
+        with ending_on_signals(player.stop), opened.pop_all(), Status(player, lambda: modes.mode, song) as status:
             perform(player, frame_count, watch=[status.update, *ends, *([recording.update] if recording else [])])
     if setup.record is not None:
         tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")
@@ -116,7 +120,7 @@ def play(setup: Setup) -> dict[str, Any]:
         "port": output_name,
         "input": None if heard is None else heard.name,
         "api": api,
-        "mode": setup.mode,
+        "mode": modes.mode,
         "seed": setup.sampling.seed,
         "frame_seconds": seconds,
         "sync": setup.sync,
@@ -124,15 +128,6 @@ def play(setup: Setup) -> dict[str, Any]:
         "notes": player.notes,
         **player.report.summary(),
     }
-
-
-def _role(mode: Mode, frame_seconds: float, *, begins: bool) -> Role:
-    """The model's part; ``begins`` says that it has a prompt to begin with."""
-    if mode == "free":
-        return Free()
-    if mode == "continue":
-        return Turns(model_plays=begins, patience=math.ceil(PATIENCE_SECONDS / frame_seconds))
-    return Accompaniment(model_plays=begins)
 
 
 def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:

@@ -57,8 +57,8 @@ class LiveLine:
 class Status(LiveLine):
     """The line of a player: whose turn, frames, notes, lateness and what was done about it; of a song, its tempo."""
 
-    def __init__(self, player: Player, mode: str, song: SongClock | None = None) -> None:
-        """Show ``player`` in ``mode``, and how the ``song`` goes that it follows."""
+    def __init__(self, player: Player, mode: Callable[[], str], song: SongClock | None = None) -> None:
+        """Show ``player``, the ``mode`` that it is in, and how the ``song`` goes that it follows."""
         super().__init__(self.line)
         self._player = player
         self._mode = mode
@@ -73,6 +73,6 @@ class Status(LiveLine):
             tempo = f"  {self._song.follower.bpm:.1f} BPM"
             turn = turn if self._song.is_running else "waits for the song"
         last = report.lateness[-1] / 1e6 if report.lateness else 0.0
-        text = f"{self._mode}: {turn}  frame {report.frames}  notes {player.notes}{tempo}  {last:+.2f} ms"
+        text = f"{self._mode()}: {turn}  frame {report.frames}  notes {player.notes}{tempo}  {last:+.2f} ms"
         counts = {"late": report.late, "fewer sweeps": report.reduced, "held": report.held, "dropped": report.dropped}
         return text + "".join(f"  {name} {count}" for name, count in counts.items() if count)

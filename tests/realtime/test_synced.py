@@ -171,7 +171,7 @@ def test_the_player_is_heard_on_the_songs_grid():
 
 def test_the_live_line_says_how_the_song_goes():
     song = Song(says(900, START), *clocks(97, 100, 1000), says(3600, STOP))
-    status = Status(song.player, "free", song.clock)
+    status = Status(song.player, lambda: "free", song.clock)
     assert status.line().startswith("free: waits for the song  frame 0  notes 0  120.0 BPM")
     song.player.run(8)
     assert status.line().startswith("free: plays  frame 8  notes 8  97.0 BPM")

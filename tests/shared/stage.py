@@ -62,6 +62,7 @@ class Stage:
         prompt: Iterable[Frame] = (),
         listens: bool = False,
         accompanies: bool = False,
+        role: Role | None = None,
         model_begins: bool = True,
         clock: InternalClock | None = None,
     ) -> None:
@@ -69,7 +70,9 @@ class Stage:
         self.improviser = Scripted(self.clock, cost)
         self.sent: list[tuple[float, Message]] = []
         self.monitored: list[tuple[Message, int]] = []
-        if listens:
+        if role is not None:
+            self.role = role
+        elif listens:
             self.role = Turns(model_plays=model_begins, patience=4)
         elif accompanies:
             self.role = Accompaniment(model_plays=model_begins)
