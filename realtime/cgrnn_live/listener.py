@@ -60,6 +60,7 @@ class Listener:
 
     def close(self, closed: int) -> NDArray[np.bool_]:
         """Return the frame heard until ``closed`` (ns), (128,) booleans, and open the next interval there."""
+        closed = max(closed, self._opened + 1)  # where the loop is late, two may be closed at once
         opened, self._opened = self._opened, closed
         notes = self._ended + [(pitch, start, closed) for pitch, start in self._held.items()]
         self._ended = []

@@ -86,6 +86,12 @@ def test_the_first_interval_begins_where_it_was_opened() -> None:
     assert not listener.close(1200 * MILLISECOND).any()
 
 
+def test_two_intervals_that_are_closed_at_once_hear_what_is_held() -> None:
+    listener = Listener(FrameSpec(0.1))
+    listener.hear(Arrival(10 * MILLISECOND, (ON, 60, 9)))
+    assert [listener.close(100 * MILLISECOND)[60] for _ in range(2)] == [True, True]
+
+
 def test_pauses_within_a_phrase_do_not_add_up() -> None:
     turns, note = Turns(model_plays=False, patience=4), no_notes()
     note[60] = True
