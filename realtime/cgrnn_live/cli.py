@@ -71,6 +71,14 @@ def play(
             help="Keep time itself, or follow the MIDI clock, Start, Stop and Song Position that come in.",
         ),
     ] = "internal",
+    offset: Annotated[
+        float,
+        typer.Option(
+            parser=number("--offset", -200, 200),
+            metavar="MS",
+            help="With --sync midi: send notes so much later than the clock says, or earlier if below 0.",
+        ),
+    ] = 0.0,
     prompt: Annotated[
         Path | None, typer.Option(metavar="FILE.mid", help="A phrase to play first and go on from.")
     ] = None,
@@ -144,6 +152,7 @@ def play(
         patience=patience,
         trigger=trigger,
         sync=sync,
+        offset=offset,
         prompt=prompt,
         bpm=bpm,
         frame=frame,

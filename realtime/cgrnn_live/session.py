@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cgrnn_live import ports
-from cgrnn_live.clock import SECOND, InternalClock
+from cgrnn_live.clock import MILLISECOND, SECOND, InternalClock
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import Ledger, Message
 from cgrnn_live.listener import Listener
@@ -39,6 +39,7 @@ class Setup:
     patience: int | None = None
     trigger: int | None = None
     sync: Sync = "internal"
+    offset: float = 0.0
     prompt: Path | None = None
     bpm: float | None = None
     frame: FrameLength | None = None
@@ -72,7 +73,7 @@ def play(setup: Setup) -> dict[str, Any]:
     song = None
     if setup.sync == "midi":
         clocks = clocks_per_frame(engine.frame_spec.frame_seconds, setup.frame)
-        song = SongClock(time, clocks, setup.bpm or DEFAULT_BPM)
+        song = SongClock(time, clocks, setup.bpm or DEFAULT_BPM, round(setup.offset * MILLISECOND))
     with ExitStack() as opened:
         heard = _open_input(api, input_name, time, hears_clock=song is not None)
         if heard is not None:

@@ -21,11 +21,19 @@ class SongClock:
         follower: what follows it.
     """
 
-    def __init__(self, time: Clock, clocks_per_frame: int, bpm: float) -> None:
-        """Take the time of ``time``; ``bpm`` is expected until the MIDI clock has said otherwise."""
+    def __init__(self, time: Clock, clocks_per_frame: int, bpm: float, offset: int = 0) -> None:
+        """Take the time of ``time``.
+
+        Args:
+            time: what waits.
+            clocks_per_frame: MIDI clocks in a frame.
+            bpm: what is expected until the MIDI clock has said otherwise.
+            offset: ns after its clock, or before it, at which a frame is due: for what lies between here and the ear.
+        """
         self.follower = ClockFollower(bpm)
         self._time = time
         self._step = clocks_per_frame
+        self._offset = offset
         self._heard: int | None = None  # when the last clock came
 
     def start(self) -> None:
@@ -71,4 +79,4 @@ class SongClock:
         """Return when frame ``frame`` begins, as far as can be told; in `FAR` if no clock has come yet to tell by."""
         if not self.follower.can_tell:
             return self._time.now() + FAR
-        return self.follower.when(frame * self._step)
+        return self.follower.when(frame * self._step) + self._offset

@@ -36,9 +36,9 @@ def song_position(at: float, steps: int) -> Arrival:
 class Song:
     """A player whose clock follows what arrives, and what it sent: (ms, message)."""
 
-    def __init__(self, *arrivals: Arrival, accompanies: bool = False) -> None:
+    def __init__(self, *arrivals: Arrival, accompanies: bool = False, offset: float = 0.0) -> None:
         arrived = sorted(arrivals, key=lambda arrival: arrival.at)
-        self.clock = SongClock(OfflineClock(0.25, arrived), STEP, 120)
+        self.clock = SongClock(OfflineClock(0.25, arrived), STEP, 120, round(offset * MILLISECOND))
         self.improviser = Scripted(self.clock)
         self.sent: list[tuple[float, Message]] = []
         self.player = Player(
@@ -61,6 +61,15 @@ def test_frames_are_on_the_eighths_from_the_first_clock_after_start():
     expected = 1000 + np.arange(30) * 60_000 / 97 / 2
     assert [at for at, _ in song.of(NOTE_ON)] == pytest.approx(expected, abs=0.01)
     assert song.player.report.held == song.player.report.dropped == 0
+
+
+@pytest.mark.parametrize("offset", [-12.0, 12.5])
+def test_an_offset_moves_every_frame(offset: float):
+    period = 60_000 / 97 / 24
+    song = Song(*clocks(97, 500), says(47 * period + 3, START), offset=offset)
+    song.player.run(10)
+    expected = 48 * period + np.arange(10) * STEP * period + offset
+    assert [at for at, _ in song.of(NOTE_ON)] == pytest.approx(expected, abs=0.01)
 
 
 def test_a_sender_whose_clock_never_rests_starts_it_on_its_beat():
