@@ -59,7 +59,7 @@ def test_any_division_of_the_pulls_gives_the_same_samples(spec: WaveSpec, sizes:
 @ORDERS
 def test_so_does_a_real_engine(order: int) -> None:
     def source() -> WaveSource:
-        return WaveSource(WaveEngine(sound_bundle(order=order), seed=5), 44_100)
+        return WaveSource(WaveEngine(sound_bundle(order=order, gains=1), seed=5), 44_100)
 
     at_once, divided = source().pull(20_000), source()
     assert np.array_equal(np.concatenate([divided.pull(size) for size in (1, 7_000, 12_998, 1)]), at_once)
