@@ -26,6 +26,8 @@ CLOCKS_A_STEP = 6
 GAIN = 0.2
 SURE = 12
 """Clocks after which the period is known well enough to tell that one is missing."""
+TWICE = 0.3
+"""A clock that comes less than so many periods after the last came twice."""
 SAME = 0.25
 """Two gaps are alike that differ by less than this share."""
 
@@ -122,15 +124,15 @@ class ClockFollower:
             self.position += steps
 
     def _tick(self, at: int) -> int:
-        """Take a clock in; return how many have passed since the last, 1 but for those lost."""
+        """Take a clock in; return how many have passed since the last: 1 but for those lost or doubled."""
         passed = self._follow(at)
         self._period = min(max(self._period, FASTEST), SLOWEST)
         return passed
 
     def _follow(self, at: int) -> int:
         gap, self._arrived = at - self._arrived, at
-        if self._time is None or gap > FREEWHEEL:
-            self._time, self._count = float(at), 1
+        if self._time is None or gap > FREEWHEEL:  # where it is now is new, how fast it goes mostly is not
+            self._time, self._count = float(at), SURE if self._count >= SURE else 1
             return 1
         if self._count == 1:  # nothing is known yet but where to expect it
             self._time, self._period, self._count = float(at), float(gap), 2
@@ -140,7 +142,11 @@ class ClockFollower:
             self.lost -= skipped[0]
             self._time, self._period, self._count = float(at), float(gap), 2
             return 1 - skipped[0]
-        passed = max(1, round((at - self._time) / self._period)) if self._count >= SURE else 1
+        periods = (at - self._time) / self._period
+        if self._count >= SURE and periods < TWICE:
+            self._skipped = skipped
+            return 0
+        passed = max(1, round(periods)) if self._count >= SURE else 1
         if passed > 1:
             self.lost += passed - 1
             self._skipped = (passed - 1, gap)

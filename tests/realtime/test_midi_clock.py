@@ -96,6 +96,25 @@ def test_one_lost_clock_moves_nothing():
     assert found == pytest.approx(np.delete(true, [300, 500, 501]), abs=1e-3)
 
 
+def test_clocks_lost_just_after_continue_are_counted_too():
+    true = steady(97, 4 * BAR)
+    follower = started()
+    follow(follower, true)
+    follower.hear(round((true[-1] + 5) * MS), (STOP,))
+    follower.hear(round((true[-1] + 900) * MS), (CONTINUE,))
+    again = steady(97, 4 * BAR, true[-1] + 1000)
+    found = follow(follower, np.delete(again, [1, 2, 3, 4, 20]))
+    assert follower.position == 4 * BAR - 1 + len(again) - 1
+    assert found == pytest.approx(np.delete(again, [1, 2, 3, 4, 20]), abs=1e-3)
+
+
+def test_clocks_that_come_twice_count_once():
+    true = steady(120, 4 * BAR)
+    follower = started()
+    follow(follower, np.sort(np.concatenate([true, true[[50, 100, 200]] + 0.2])))
+    assert follower.position == len(true) - 1
+
+
 def test_half_the_tempo_from_one_clock_to_the_next_is_no_lost_clock():
     first = steady(160, 4 * BAR)
     second = steady(80, 4 * BAR + 1, first[-1])[1:]
