@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from cgrnn_bundle import __version__
 from cgrnn_bundle.errors import BundleError
 from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seconds, Seed, Temperature
 from cgrnn_live.errors import UsageError
+from cgrnn_live.jam_options import Mode, Offset, Patience, Sync, Trigger
 from cgrnn_live.options import FrameLength, OptionError, check_range, number, parse_frame, whole_number
 from cgrnn_live.wave_command import audio
 
@@ -41,44 +42,11 @@ def play(
         str | None,
         typer.Option("--input", metavar="NAME", help="The MIDI input to hear. A virtual one where the system can."),
     ] = None,
-    mode: Annotated[
-        Literal["free", "continue", "accompany"],
-        typer.Option(
-            metavar="free|continue|accompany",
-            help="Play alone; listen while you play and take over when you stop; or play along around what you hold.",
-        ),
-    ] = "free",
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number("--patience", 1, 10_000),
-            metavar="FRAMES",
-            help="In continue: frames of silence before it takes over. A second's if not given.",
-        ),
-    ] = None,
-    trigger: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number("--trigger", 0, 119),
-            metavar="CC",
-            help="In continue: a controller that passes the turn at once, there and back; 64 is the pedal.",
-        ),
-    ] = None,
-    sync: Annotated[
-        Literal["internal", "midi"],
-        typer.Option(
-            metavar="internal|midi",
-            help="Keep time itself, or follow the MIDI clock, Start, Stop and Song Position that come in.",
-        ),
-    ] = "internal",
-    offset: Annotated[
-        float,
-        typer.Option(
-            parser=number("--offset", -200, 200),
-            metavar="MS",
-            help="With --sync midi: send notes so much later than the clock says, or earlier if below 0.",
-        ),
-    ] = 0.0,
+    mode: Mode = "free",
+    patience: Patience = None,
+    trigger: Trigger = None,
+    sync: Sync = "internal",
+    offset: Offset = 0.0,
     prompt: Annotated[
         Path | None, typer.Option(metavar="FILE.mid", help="A phrase to play first and go on from.")
     ] = None,

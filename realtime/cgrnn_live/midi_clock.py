@@ -6,7 +6,7 @@ in Adriaensen, "Using a DLL to filter time", 2005): with e = arrival − expecte
     time = expected + b e      period = period + c e      expected = time + period
 
 and b, c that fall, as more clocks are known, as those of a line fitted to all of them, down to b = GAIN, c = GAIN² / 2.
-Uneven by up to 3 ms the time errs by 1.7 ms at most, in 99 of 100; in a ramp from 60 to 180 in eight bars by 8.
+Of clocks uneven by 3 ms the time errs by at most 1.7 ms in 99 of 100, and in a ramp from 60 to 180 in eight bars by 9.
 
 A song position is a number of clocks from the beginning of the song: the first clock after Start is 0, the one after
 Continue or a jump that which Song Position named.

@@ -138,7 +138,7 @@ class Player:
     def _choose(self, number: int) -> Frame | None:
         """Close the interval before frame ``number`` and return that frame; None to hold the last one."""
         frame_ns = self._clock.due(number) - self._clock.due(number - 1)  # 0 where neither can be told
-        if self._listener is not None and frame_ns > 0:
+        if self._role.hears_player and frame_ns > 0:
             self._take_until(number, min(LOOKAHEAD, frame_ns // 2))
         if self._is_stopping or not self._clock.is_running:
             return None

@@ -38,6 +38,11 @@ class Role(Protocol):
         ...
 
     @property
+    def hears_player(self) -> bool:
+        """Whether what the player does enters the next frame, so that it is chosen late."""
+        ...
+
+    @property
     def keeps_held(self) -> bool:
         """Whether the notes that the player holds are part of each frame of the model's, and not played by it."""
         ...
@@ -67,6 +72,7 @@ class Free(Uncontrolled):
     """The model plays, whatever the player does."""
 
     model_plays = True
+    hears_player = False
     keeps_held = False
 
     def note_begun(self) -> bool:
@@ -85,6 +91,7 @@ class Turns(Uncontrolled):
     it.
     """
 
+    hears_player = True
     keeps_held = False
 
     def __init__(self, *, model_plays: bool, patience: int) -> None:
@@ -119,6 +126,7 @@ class Turns(Uncontrolled):
 class Accompaniment(Uncontrolled):
     """The model plays from the player's first note on, and hears both: what they sounded together."""
 
+    hears_player = True
     keeps_held = True
 
     def __init__(self, *, model_plays: bool) -> None:
@@ -174,6 +182,11 @@ class Modes:
     def model_plays(self) -> bool:
         """See `Role.model_plays`."""
         return self._role.model_plays
+
+    @property
+    def hears_player(self) -> bool:
+        """See `Role.hears_player`."""
+        return self._role.hears_player
 
     @property
     def keeps_held(self) -> bool:

@@ -5,21 +5,17 @@ ones of its own beside them, and a run in which those did not all arrive once is
 in which all arrived. (At 200 a second on a busy machine half of the runs lose one, at 50 hardly any.)
 """
 
-import itertools
 import json
 import signal
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import mido
 import pytest
 
-from cgrnn_live.ports import rtmidi
+from hands import begins, finish, sending
 
 pytestmark = pytest.mark.jack
 
@@ -59,31 +55,6 @@ ports.Output = Signalled
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
 
 
-@contextmanager
-def sending(port: str, messages: Iterator[tuple[float, tuple[int, ...]]]) -> Iterator[None]:
-    """Send (pause in seconds, message) into a port, from a thread of this process."""
-    out: Any = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="hand")
-    out.open_port(next(index for index, name in enumerate(out.get_ports()) if name.startswith(port)))
-    is_over = threading.Event()
-
-    def send() -> None:
-        for pause, message in messages:
-            if is_over.wait(pause):
-                return
-            out.send_message(message)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-        time.sleep(0.1)  # a JACK port that closes loses what it holds
-        out.close_port()
-        out.delete()
-
-
 def controlled(ear: Any, run: Callable[[], None]) -> None:
     """Run until the server has delivered every control message once, and every note-off if it did."""
     for _ in range(TRIES):
@@ -104,11 +75,6 @@ def controlled(ear: Any, run: Callable[[], None]) -> None:
         if not ear.sounding():
             return
     pytest.skip(f"the JACK server lost messages of its own in {TRIES} runs")
-
-
-def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=30)
-    return process.returncode, out, err
 
 
 def test_notes_arrive_on_the_grid(ear: Any, start: Any) -> None:
@@ -213,12 +179,6 @@ def test_a_full_disk_ends_in_one_sentence_and_a_valid_file(ear: Any, start: Any,
     assert len(mido.MidiFile(tmp_path / "take.mid").tracks) == 2
 
 
-def begins(track: mido.MidiTrack) -> list[int]:
-    """Return the tick of each note-on."""
-    ticks = itertools.accumulate(message.time for message in track)
-    return [tick for tick, message in zip(ticks, track, strict=True) if message.type == "note_on"]
-
-
 def test_a_daws_transport_is_not_recorded(ear: Any, start: Any, tmp_path: Path) -> None:
     process = start("--port", "daw track", "--duration", 2, "--record", "take.mid")
     assert "Playing into" in process.stderr.readline()
@@ -237,117 +197,6 @@ def test_signals_while_the_ports_close_lose_nothing(ear: Any, start: Any, tmp_pa
     assert "Traceback" not in err
     assert ear.of_kind(CONTROL)[-2:] == [64, 123]
     assert begins(mido.MidiFile(tmp_path / "take.mid").tracks[1])
-
-
-def test_continue_takes_over_after_the_phrase_and_yields(ear: Any, start: Any, tmp_path: Path) -> None:
-    process = start("--port", "daw track", "--mode", "continue", "--seed", 3, "--record", "take.mid")
-    line = process.stderr.readline()
-    assert "Playing into" in line
-    phrase = [(0.3, (NOTE_ON, 60, 90)), (0.2, (NOTE_OFF, 60, 0)), (0.05, (NOTE_ON, 64, 90)), (0.2, (NOTE_OFF, 64, 0))]
-    began = time.monotonic()
-    with sending("cgrnn-live in", iter(phrase)):
-        ear.wait_for(NOTE_ON, 5)
-        first = next(at for at, message in ear.messages if message[0] == NOTE_ON)
-    assert first - began > 0.75 + 0.85  # the phrase, and four silent frames less half a frame that its end may fill
-    while not ear.sounding():
-        time.sleep(0.01)
-    with sending("cgrnn-live in", iter([(0.0, (NOTE_ON, 72, 90))])):
-        time.sleep(0.6)
-    process.send_signal(signal.SIGTERM)
-    assert finish(process)[0] == 0
-    tracks = mido.MidiFile(tmp_path / "take.mid").tracks
-    assert [track.name for track in tracks] == ["", "CGRNN", "Player"]
-    model, player = (begins(track) for track in tracks[1:])
-    assert model[-1] <= player[-1] + TICKS_A_SECOND / 20, "the model plays on while the player holds a note"
-
-
-def test_accompany_plays_around_a_chord_that_is_held(ear: Any, start: Any, tmp_path: Path) -> None:
-    """It begins with the first key and never strikes a key that is down, by the recording, which has what came in."""
-    process = start("--port", "daw track", "--mode", "accompany", "--seed", 3, "--record", "take.mid")
-    assert "Playing into" in process.stderr.readline()
-    keys = range(40, 88, 3)  # many, for chance to hit them
-    down = [(1.0 if pitch == keys[0] else 0.0, (NOTE_ON, pitch, 90)) for pitch in keys]
-    up = [(4.0 if pitch == keys[0] else 0.0, (NOTE_OFF, pitch, 0)) for pitch in keys]
-    with sending("cgrnn-live in", iter([*down, *up])):
-        ear.wait_for(NOTE_ON, 5)
-        time.sleep(4.5)
-    process.send_signal(signal.SIGINT)
-    assert finish(process)[0] == 0
-    tracks = mido.MidiFile(tmp_path / "take.mid").tracks
-    model, player = (strikes(track) for track in tracks[1:])
-    assert model[0][1] >= player[0][1], "it waits for the first key"
-    assert len(player) > 3 * len(keys) / 4
-    assert len([began for _, began, _ in model if player[0][1] < began < player[-1][2]]) > 5
-    for pitch, began, ended in player:
-        assert not [other for other, at, _ in model if other == pitch and began < at < ended]
-
-
-def strikes(track: mido.MidiTrack) -> list[tuple[int, int, int]]:
-    """The notes of a track: pitch, beginning and end in ticks."""
-    notes: list[tuple[int, int, int]] = []
-    since: dict[int, int] = {}
-    now = 0
-    for message in track:
-        now += message.time
-        if message.type == "note_on" and message.velocity:
-            since[message.note] = now
-        elif message.type in ("note_on", "note_off") and message.note in since:
-            notes.append((message.note, since.pop(message.note), now))
-    return sorted(notes, key=lambda note: note[1])
-
-
-def test_on_a_midi_clock_it_plays_on_the_eighths_and_stops_with_the_song(ear: Any, start: Any) -> None:
-    """At 97 BPM: Start, twelve eighths, Stop, a pause, Continue elsewhere; beside them a control for every eighth.
-
-    The control goes the same way from here as the clock does, so a note is late by what its frame is late, and by what
-    two ways through JACK, of a period each, differ.
-    """
-    period = 60 / 97 / 24
-    sent: list[float] = []
-
-    def play() -> bool:
-        ear.messages.clear()
-        sent.clear()
-        process = start("--port", "daw track", "--sync", "midi", "--seed", 3, "--duration", 12, "--json")
-        assert "Playing into" in process.stderr.readline()
-        out: Any = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="hand")
-        out.open_port(next(index for index, name in enumerate(out.get_ports()) if name.startswith("cgrnn-live in")))
-
-        def clocks(count: int) -> None:
-            begin = time.monotonic()
-            for number in range(count):
-                time.sleep(max(0.0, begin + number * period - time.monotonic()))
-                if number % 12 == 0:
-                    sent.append(time.monotonic())
-                out.send_message([0xF8])
-
-        time.sleep(0.5)
-        out.send_message([0xFA])
-        clocks(12 * 12 + 6)
-        out.send_message([0xFC])
-        stopped = time.monotonic()
-        time.sleep(1.0)
-        assert not [at for at, message in ear.messages if message[0] == NOTE_ON and at > stopped + 0.05]
-        assert not ear.sounding()
-        out.send_message([0xF2, 16, 0])
-        out.send_message([0xFB])
-        clocks(8 * 12 + 6)
-        out.send_message([0xFC])
-        code, printed, err = finish(process)
-        assert (code, "Traceback" in err) == (0, False)
-        report = json.loads(printed)
-        assert report["frames"] == 12 + 1 + 8 + 1
-        assert report["bpm"] == pytest.approx(97, rel=0.03)
-        out.delete()
-        ons = [at for at, message in ear.messages if message[0] == NOTE_ON]
-        assert len(ons) > 20
-        late = [min((at - beat for beat in sent if at > beat - 0.02), key=abs) for at in ons]
-        return max(late) < 0.03 and min(late) > -0.015
-
-    for _ in range(TRIES):
-        if play():
-            return
-    pytest.fail("in no run were all onsets on the eighths")
 
 
 def test_bad_ports_are_one_sentence_with_the_near_matches(ear: Any, start: Any) -> None:

@@ -41,8 +41,16 @@ def test_whoever_plays_goes_on_playing() -> None:
 def test_from_free_to_accompany_the_held_note_is_kept_from_then_on() -> None:
     on = stage("free", key(300, 50, down=True), program(700, ACCOMPANY))
     on.player.run(5)
-    assert on.improviser.held == [[], [], [], [50], [50]]
-    assert on.improviser.heard == [[60], [61], [50, 62], [50, 63]]
+    assert on.improviser.held == [[], [], [], [], [50]]  # frame 3 was chosen when frame 2 was sent
+    assert on.improviser.heard == [[60], [61], [62], [50, 63]]
+
+
+def test_in_free_a_frame_has_a_whole_frame_to_be_sampled_in_though_somebody_could_be_heard() -> None:
+    cost = 200 * MILLISECOND  # of every frame but the first, which has 50 ms
+    slow = Stage(role=Modes("free", begins=False, patience=4), cost=lambda call, sweeps: cost if call else 0)
+    slow.player.run(6)
+    assert [at for at, _ in slow.ons()] == [0.0, 250.0, 500.0, 750.0, 1000.0, 1250.0]
+    assert (slow.player.report.held, slow.player.report.late) == (0, 0)
 
 
 def test_from_continue_to_free_it_plays_without_a_phrase() -> None:

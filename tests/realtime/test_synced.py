@@ -3,17 +3,12 @@
 import numpy as np
 import pytest
 
-from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.clock import MILLISECOND, Arrival, OfflineClock
-from cgrnn_live.lateness import Effort
-from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Ledger, Message
-from cgrnn_live.listener import Listener
+from cgrnn_live.ledger import NOTE_OFF, NOTE_ON
 from cgrnn_live.midi_clock import CLOCK, CONTINUE, SONG_POSITION, START, STOP
-from cgrnn_live.player import Player
-from cgrnn_live.roles import Accompaniment
 from cgrnn_live.song_clock import SongClock
 from cgrnn_live.status import Status
-from stage import EVIDENCE, Scripted, key
+from stage import Stage, key
 
 STEP = 12  # an eighth
 
@@ -33,69 +28,51 @@ def song_position(at: float, steps: int) -> Arrival:
     return says(at, SONG_POSITION, steps & 127, steps >> 7)
 
 
-class Song:
-    """A player whose clock follows what arrives, and what it sent: (ms, message)."""
-
-    def __init__(self, *arrivals: Arrival, accompanies: bool = False, offset: float = 0.0) -> None:
-        arrived = sorted(arrivals, key=lambda arrival: arrival.at)
-        self.clock = SongClock(OfflineClock(0.25, arrived), STEP, 120, round(offset * MILLISECOND))
-        self.improviser = Scripted(self.clock)
-        self.sent: list[tuple[float, Message]] = []
-        self.player = Player(
-            self.improviser,
-            EVIDENCE,
-            self.clock,
-            Ledger(lambda message, at: self.sent.append((self.clock.now() / MILLISECOND, message))),
-            Effort(10),
-            role=Accompaniment(model_plays=True) if accompanies else None,
-            listener=Listener(FrameSpec(0.25)) if accompanies else None,
-        )
-
-    def of(self, kind: int) -> list[tuple[float, int]]:
-        return [(at, message[1]) for at, message in self.sent if message[0] == kind]
+def song_of(*arrivals: Arrival, accompanies: bool = False, offset: float = 0.0) -> Stage:
+    """A stage whose clock follows what arrives; ``offset`` in ms."""
+    arrived = OfflineClock(0.25, sorted(arrivals, key=lambda arrival: arrival.at))
+    return Stage(clock=SongClock(arrived, STEP, 120, round(offset * MILLISECOND)), accompanies=accompanies)
 
 
 def test_frames_are_on_the_eighths_from_the_first_clock_after_start():
-    song = Song(says(900, START), *clocks(97, 480, 1000))
+    song = song_of(says(900, START), *clocks(97, 480, 1000))
     song.player.run(30)
     expected = 1000 + np.arange(30) * 60_000 / 97 / 2
-    assert [at for at, _ in song.of(NOTE_ON)] == pytest.approx(expected, abs=0.01)
+    assert [at for at, _ in song.ons()] == pytest.approx(expected, abs=0.01)
     assert song.player.report.held == song.player.report.dropped == 0
 
 
 @pytest.mark.parametrize("offset", [-12.0, 12.5])
 def test_an_offset_moves_every_frame(offset: float):
     period = 60_000 / 97 / 24
-    song = Song(*clocks(97, 500), says(47 * period + 3, START), offset=offset)
+    song = song_of(*clocks(97, 500), says(47 * period + 3, START), offset=offset)
     song.player.run(10)
     expected = 48 * period + np.arange(10) * STEP * period + offset
-    assert [at for at, _ in song.of(NOTE_ON)] == pytest.approx(expected, abs=0.01)
+    assert [at for at, _ in song.ons()] == pytest.approx(expected, abs=0.01)
 
 
 def test_a_sender_whose_clock_never_rests_starts_it_on_its_beat():
-    song = Song(*clocks(120, 960), says(60_000 / 120 / 24 * 100 - 3, START))
+    song = song_of(*clocks(120, 960), says(60_000 / 120 / 24 * 100 - 3, START))
     song.player.run(10)
-    assert [at for at, _ in song.of(NOTE_ON)] == pytest.approx(
-        (100 + STEP * np.arange(10)) * 60_000 / 120 / 24, abs=0.1
-    )
+    assert [at for at, _ in song.ons()] == pytest.approx((100 + STEP * np.arange(10)) * 60_000 / 120 / 24, abs=0.1)
 
 
 def test_uneven_clocks_give_even_frames():
-    song = Song(says(900, START), *clocks(120, 1920, 1000, jitter=3.0))
+    song = song_of(says(900, START), *clocks(120, 1920, 1000, jitter=3.0))
     song.player.run(150)
-    times = np.array([at for at, _ in song.of(NOTE_ON)])[16:]
+    times = np.array([at for at, _ in song.ons()])[16:]
     error = np.abs(times - 1000 - np.arange(16, 150) * 250)
     assert np.percentile(error, 99) < 3.0  # the phase's 2, and a period's for the way from the last clock
 
 
 def test_stop_silences_at_once_and_continue_goes_on_where_it_stood():
     rolling = clocks(120, 60, 1000)  # 2 quarters and a half: clocks 0 to 59
-    song = Song(says(900, START), *rolling, says(2240, STOP), says(5000, CONTINUE), *clocks(120, 200, 5100))
+    song = song_of(says(900, START), *rolling, says(2240, STOP), says(5000, CONTINUE), *clocks(120, 200, 5100))
     song.player.run(10)
-    assert [at for at, _ in song.of(NOTE_ON)] == pytest.approx(
+    assert [at for at, _ in song.ons()] == pytest.approx(
         [1000, 1250, 1500, 1750, 2000, 5100, 5350, 5600, 5850, 6100], abs=25
     )
-    assert song.of(NOTE_OFF)[4][0] == pytest.approx(2240, abs=0.1)
+    assert song.offs()[4][0] == pytest.approx(2240, abs=0.1)
     sounding = set()
     for at, message in song.sent:
         if message[0] == NOTE_ON:
@@ -114,9 +91,9 @@ def test_after_a_jump_frames_are_on_the_eighths_of_the_new_place(stops: bool):
     messages = [song_position(at, 33)]
     if stops:
         messages = [says(at - 1, STOP), *messages, says(at + 1, CONTINUE)]
-    song = Song(says(900, START), *before, *messages, *clocks(120, 400, 1000 + 100 * 60_000 / 120 / 24))
+    song = song_of(says(900, START), *before, *messages, *clocks(120, 400, 1000 + 100 * 60_000 / 120 / 24))
     song.player.run(14)
-    ons = [on for on, _ in song.of(NOTE_ON)]
+    ons = [on for on, _ in song.ons()]
     new = 1000 + 100 * 60_000 / 120 / 24 + 6 * 60_000 / 120 / 24  # 6 clocks after position 198 comes 204, a frame's
     assert ons[:9] == pytest.approx(1000 + 250 * np.arange(9), abs=0.1)
     assert ons[9:] == pytest.approx(new + 250 * np.arange(5), abs=0.5)
@@ -131,9 +108,9 @@ def test_a_loop_comes_round_to_its_beginning():
         if turn:
             arrivals.append(song_position(begins - 2, 0))
         arrivals += clocks(120, 384, begins)
-    song = Song(*arrivals)
+    song = song_of(*arrivals)
     song.player.run(96)
-    ons = np.array([at for at, _ in song.of(NOTE_ON)])
+    ons = np.array([at for at, _ in song.ons()])
     assert ons == pytest.approx(1000 + 250 * np.arange(96), abs=1.0)
     assert song.clock.jumps == 3
 
@@ -150,23 +127,23 @@ def test_song_position_to_100_random_places_lands_on_the_right_frame():
         first = -(-6 * steps // STEP)
         expected += [now + 30 + (frame * STEP - 6 * steps) * period for frame in (first, first + 1)]
         now += 30 + count * period
-    song = Song(*arrivals)
+    song = song_of(*arrivals)
     song.player.run(sum(1 for _ in expected))
-    ons = [at for at, _ in song.of(NOTE_ON)]
+    ons = [at for at, _ in song.ons()]
     for at in expected[:150]:
         assert min(abs(on - at) for on in ons) < 0.5 or at > ons[-1]
 
 
 def test_a_clock_that_dies_is_taken_for_stopped():
-    song = Song(says(900, START), *clocks(120, 100, 1000), says(9000, START), *clocks(120, 100, 9000))
+    song = song_of(says(900, START), *clocks(120, 100, 1000), says(9000, START), *clocks(120, 100, 9000))
     song.player.run(20)
     silent = [at for at, _ in song.sent if 5_300 < at < 8_990]
     assert silent == []
-    assert len(song.of(NOTE_ON)) == len(song.of(NOTE_OFF))
+    assert len(song.ons()) == len(song.offs())
 
 
 def test_the_player_is_heard_on_the_songs_grid():
-    song = Song(
+    song = song_of(
         says(900, START),
         *clocks(120, 400, 1000),
         key(1300, 50, down=True),
@@ -179,7 +156,8 @@ def test_the_player_is_heard_on_the_songs_grid():
 
 
 def test_the_live_line_says_how_the_song_goes():
-    song = Song(says(900, START), *clocks(97, 100, 1000), says(3600, STOP))
+    song = song_of(says(900, START), *clocks(97, 100, 1000), says(3600, STOP))
+    assert isinstance(song.clock, SongClock)
     status = Status(song.player, lambda: "free", song.clock)
     assert status.line().startswith("free: waits for the song  frame 0  notes 0  120.0 BPM")
     song.player.run(8)

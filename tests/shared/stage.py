@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from cgrnn_bundle.frames import PITCHES, FrameSpec
-from cgrnn_live.clock import MILLISECOND, Arrival, Clock, InternalClock, OfflineClock
+from cgrnn_live.clock import MILLISECOND, Arrival, Clock, OfflineClock
 from cgrnn_live.engine import Evidence
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Ledger, Message
@@ -52,8 +52,6 @@ class Scripted:
 class Stage:
     """A player on an offline clock, and what it sent: (milliseconds, message)."""
 
-    role: Role | None = None
-
     def __init__(
         self,
         arrivals: Iterable[Arrival] = (),
@@ -64,18 +62,16 @@ class Stage:
         accompanies: bool = False,
         role: Role | None = None,
         model_begins: bool = True,
-        clock: InternalClock | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.clock = clock or OfflineClock(0.25, arrivals)
+        self.clock: Clock = clock or OfflineClock(0.25, arrivals)
         self.improviser = Scripted(self.clock, cost)
         self.sent: list[tuple[float, Message]] = []
         self.monitored: list[tuple[Message, int]] = []
-        if role is not None:
-            self.role = role
-        elif listens:
-            self.role = Turns(model_plays=model_begins, patience=4)
+        if listens:
+            role = Turns(model_plays=model_begins, patience=4)
         elif accompanies:
-            self.role = Accompaniment(model_plays=model_begins)
+            role = Accompaniment(model_plays=model_begins)
         self.player = Player(
             self.improviser,
             EVIDENCE,
@@ -83,8 +79,8 @@ class Stage:
             Ledger(lambda message, at: self.sent.append((self.clock.now() / MILLISECOND, message))),
             Effort(10),
             prompt=list(prompt),
-            role=self.role,
-            listener=Listener(FrameSpec(0.25)) if self.role else None,
+            role=role,
+            listener=Listener(FrameSpec(0.25)) if role else None,
             monitor=lambda message, at: self.monitored.append((message, at)),
         )
 

@@ -1,0 +1,48 @@
+"""The options of playing with somebody: a player, or a DAW that keeps the time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from cgrnn_live.options import number, whole_number
+
+Mode = Annotated[
+    Literal["free", "continue", "accompany"],
+    typer.Option(
+        metavar="free|continue|accompany",
+        help="Play alone; listen while you play and take over when you stop; or play along around what you hold.",
+    ),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number("--patience", 1, 10_000),
+        metavar="FRAMES",
+        help="In continue: frames of silence before it takes over. A second's if not given.",
+    ),
+]
+Trigger = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number("--trigger", 0, 119),
+        metavar="CC",
+        help="In continue: a controller that passes the turn at once, there and back; 64 is the pedal.",
+    ),
+]
+Sync = Annotated[
+    Literal["internal", "midi"],
+    typer.Option(
+        metavar="internal|midi",
+        help="Keep time itself, or follow the MIDI clock, Start, Stop and Song Position that come in.",
+    ),
+]
+Offset = Annotated[
+    float,
+    typer.Option(
+        parser=number("--offset", -200, 200),
+        metavar="MS",
+        help="With --sync midi: send notes so much later than the clock says, or earlier if below 0.",
+    ),
+]
