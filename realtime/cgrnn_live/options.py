@@ -123,11 +123,10 @@ def clocks_per_frame(own: float, frame: FrameLength | None) -> int:
             f"--frame is {frame.length:g} seconds, but --sync midi counts clocks; give a note value, such as 1/8."
         )
     whole_notes = own * DEFAULT_BPM / 240 if frame is None else frame.length
-    clocks = round(whole_notes * CLOCKS_A_WHOLE_NOTE)
-    if clocks < 1 or abs(whole_notes * CLOCKS_A_WHOLE_NOTE - clocks) > 1e-6:
-        length = whole_notes * CLOCKS_A_WHOLE_NOTE
+    length = whole_notes * CLOCKS_A_WHOLE_NOTE
+    if abs(length - round(length)) > 1e-6:
         raise OptionError(f"A frame would last {length:.6g} MIDI clocks; give a --frame of whole ones, such as 1/8.")
-    return clocks
+    return round(length)
 
 
 def check_range(low: int, high: int, scale: frozenset[int] | None) -> None:

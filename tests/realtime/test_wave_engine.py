@@ -173,11 +173,17 @@ def test_a_frame_that_is_none_is_refused_and_changes_nothing(bundle: Bundle, hea
     assert np.array_equal(before["innovation"], after["innovation"])
 
 
-def test_a_scale_that_vanishes_while_playing_is_an_error_of_the_bundle(bundle: Bundle):
-    """Scale softplus(10 − frame): sound in the probe, 0 once a frame is loud."""
+@pytest.mark.parametrize("loud", [200.0, -200.0])
+def test_a_scale_that_vanishes_or_a_mean_without_end_is_an_error_of_the_bundle(bundle: Bundle, loud: float):
+    """Scale softplus(10 − frame) and mean 10³⁷ frame: sound in the probe, then 0, or infinite."""
     sizes = bundle.manifest.sizes
     tensors = tensors_of("continuous", sizes, 3)
-    zeros = {"A": np.zeros((6, 6)), "B": np.zeros((5, 5)), "C": np.zeros((5, 3)), "ten": np.full((1, 6), 10.0)}
+    zeros = {
+        "A": 1e37 * np.eye(6) * (loud < 0),
+        "B": np.zeros((5, 5)),
+        "C": np.zeros((5, 3)),
+        "ten": np.full((1, 6), 10.0),
+    }
     graph = helper.make_graph(
         [
             helper.make_node("Identity", ["state"], ["next_state"]),
@@ -198,7 +204,7 @@ def test_a_scale_that_vanishes_while_playing_is_an_error_of_the_bundle(bundle: B
     engine = WaveEngine(dataclasses.replace(bundle, transition=model, arrays=arrays), seed=0)
     engine.advance(np.full(6, 3, np.float32))
     with pytest.raises(BundleError, match="tiny-sound: transition.onnx gives numbers that are not finite, or a scale"):
-        engine.advance(np.full(6, 200, np.float32))
+        engine.advance(np.full(6, loud, np.float32))
 
 
 def test_the_probe_is_replayed(bundle: Bundle):

@@ -10,8 +10,10 @@ from cgrnn_bundle.bundle import load
 from cgrnn_bundle.layout import MIN_SCALE
 from cgrnn_bundle.shipped import find_bundle
 from cgrnn_live.transition import Transition
+from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.continuous import WaveConditionals
 from cgrnn_train.models.continuous_cssrbm import ContinuousCSSRBM
+from cgrnn_train.precisions import precisions_of
 
 STATE = 3
 
@@ -78,6 +80,25 @@ def test_the_precision_is_float64_whatever_the_model_is():
     found = rbm.precision(torch.ones(8), given)
     assert found.dtype == torch.float64
     assert (torch.linalg.eigvalsh(found) > 0).all()
+
+
+def test_the_precisions_of_a_clip_are_at_the_gains_of_its_frames():
+    """Of silent spikes: 1/d² g⁻², for gains drawn from the same seed."""
+    torch.manual_seed(15)
+    model = CGRNN(CGRNNConfig("continuous", 6, 8, STATE, mlp=(), gains=5)).eval()
+    with torch.no_grad():
+        model.rbm.hidden_bias.fill_(-1e3)
+    frames = 3 * torch.randn(1, 20, 6)
+    torch.manual_seed(16)
+    found = precisions_of(model, frames)
+    assert found is not None
+    with torch.no_grad():
+        given = WaveConditionals(*(part[0] for part in model(frames)))
+        torch.manual_seed(16)
+        gain = model.rbm.draw_gain(frames[0], given)
+    assert gain.unique().numel() > 1
+    expected = torch.diag_embed((gain * given.visible_scale).double() ** -2)
+    assert torch.allclose(torch.from_numpy(found.matrices), expected, rtol=1e-5)
 
 
 def test_the_precision_of_the_shipped_model_is_positive_definite_for_1000_states_and_spikes():

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from cgrnn_train.likelihood.wave_exact import all_spikes, exact_spike_log_weights, exact_wave_log_partition
+from cgrnn_train.models.cgrnn import CGRNN, CGRNNConfig
 from cgrnn_train.models.continuous import ContinuousFrames, WaveConditionals
 from cgrnn_train.models.continuous_cssrbm import LOUD, QUIET, ContinuousCSSRBM
 from cgrnn_train.models.gaussian_rbm import GaussianRBM
+from cgrnn_train.models.gru import gru_update
 from cgrnn_train.models.start import FrameStatistics
 from cgrnn_train.models.wave_units import WaveSlabs
 from grids import grid
@@ -223,3 +225,45 @@ def test_what_a_frame_says_of_its_gain_and_hidden_units_is_bayes_rule():
         drawn = rbm.draw_gain(v.expand(20_000, -1), each_row(given, 20_000))
         frequency = (drawn == rbm.log_gains.exp()).double().mean(0)
         assert ((frequency - share.sum(1)).abs() < 5 * 0.5 / 20_000**0.5).all()
+
+
+def a_small_cgrnn() -> CGRNN:
+    """Of five gains and lively weights, its feed a sample."""
+    torch.manual_seed(16)
+    model = CGRNN(CGRNNConfig("continuous", 3, 4, STATE, mlp=(), feed="sampled", gains=5)).double().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.6)
+    return model
+
+
+def test_a_reconstruction_is_on_average_that_of_every_gain_by_its_chance():
+    rbm, count = a_small_cgrnn().rbm, 40_000
+    with torch.no_grad():
+        given, units = rbm.conditionals(torch.randn(STATE).double()), rbm.units()
+        v = given.colour(torch.tensor([3.0, -2.0, 1.0]).double())
+        at, gains = rbm.at_gains(units, v, given), rbm.log_gains.double().exp()
+        share = torch.softmax(at.log_weight, -1)
+        assert share.max() < 0.9  # more than one counts
+        whitened = units.mean_hidden(at.drive, at.logits) @ units.weight.T  # (gains, visible)
+        expected = given.colour((share * gains) @ whitened)
+    found = rbm.reconstruct(v.expand(count, -1), each_row(given, count))
+    assert ((found.mean(0) - expected).abs() < 5 * found.std(0) / count**0.5).all()
+
+
+def test_a_sampled_feed_is_drawn_at_the_gain_of_its_frame():
+    """The state after one frame, over many draws, beside that of feeds drawn by hand."""
+    model, count = a_small_cgrnn(), 40_000
+    rbm = model.rbm
+    assert isinstance(rbm, ContinuousCSSRBM)
+    with torch.no_grad():
+        given, units = rbm.conditionals(model.initial_state), rbm.units()
+        v = given.colour(torch.tensor([8.0, -6.0, 4.0]).double()).expand(count, -1)
+        found = model.advance(model.initial_state.expand(count, -1), v)
+        x = given.whiten(v) / rbm.draw_gain(v, each_row(given, count))
+        feed = torch.asinh(units.draw_hidden(*units.look(x, given.hidden_bias)))
+        gates = torch.asinh(v) @ model.frame_weight.T + model.input_bias + feed @ model.feed_weight.T
+        past = model.initial_state @ model.state_weight.T + model.state_bias
+        expected = gru_update(gates, past.expand(count, -1), model.initial_state.expand(count, -1))
+    error = (found.var(0) + expected.var(0)).sqrt() / count**0.5
+    assert ((found.mean(0) - expected.mean(0)).abs() < 5 * error).all()
