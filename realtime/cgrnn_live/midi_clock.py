@@ -26,8 +26,10 @@ CLOCKS_A_STEP = 6
 GAIN = 0.2
 SURE = 12
 """Clocks after which the period is known well enough to tell that one is missing."""
-TWICE = 0.3
-"""A clock that comes less than so many periods after the last came twice."""
+AT_ONCE = 0.3
+"""Clocks less than so many periods apart came twice, or were kept back together."""
+FASTER = 4
+"""Of eight clocks: so many that came too early, but not at once, and the tempo is another."""
 SAME = 0.25
 """Two gaps are alike that differ by less than this share."""
 
@@ -63,6 +65,7 @@ class ClockFollower:
         self._arrived = 0
         self._count = 0  # clocks that the loop knows
         self._next_is_here = True  # the next clock is at `position`, not one after it
+        self._early = 0  # of the last eight clocks those that came too early, a bit each
         self._idle = 0  # clocks while the song stood
         self._skipped: tuple[int, int] | None = None  # clocks taken for lost at the last one, and the gap before it
 
@@ -142,11 +145,14 @@ class ClockFollower:
             self.lost -= skipped[0]
             self._time, self._period, self._count = float(at), float(gap), 2
             return 1 - skipped[0]
-        periods = (at - self._time) / self._period
-        if self._count >= SURE and periods < TWICE:
-            self._skipped = skipped
+        passed = round((at - self._time) / self._period) if self._count >= SURE else 1
+        self._early = (self._early << 1 | (passed < 1 and gap > AT_ONCE * self._period)) & 0xFF
+        if self._early.bit_count() >= FASTER:
+            early, self._early = self._early.bit_count(), 0
+            self._time, self._period, self._count = float(at), float(gap), 2
+            return early
+        if passed < 1:  # counted already, when one was late and taken for lost; or it came twice
             return 0
-        passed = max(1, round(periods)) if self._count >= SURE else 1
         if passed > 1:
             self.lost += passed - 1
             self._skipped = (passed - 1, gap)

@@ -1,12 +1,14 @@
 """A real DAW: Ardour records what is played on its own MIDI clock, without a window, on a JACK server of the tests'."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mido
@@ -30,18 +32,23 @@ Continue: Ardour's clock and its recording are two periods apart in one case and
 @contextmanager
 def ardour(folder: Path) -> Iterator["tuple[subprocess.Popen[bytes], dict[str, str]]"]:
     """Ardour with a track "jam", ready to record, and the environment that finds its JACK server."""
-    with jack_server("-ardour") as server:
+    with jack_server(f"-ardour-{folder.name}") as server:
         told = {"HOME": str(folder), "TAKE_FOLDER": str(folder), "TAKE_SECONDS": str(SECONDS)}
         environment = {**server.variables, **told}
         with (folder / "ardour.log").open("w") as log:
             process = subprocess.Popen(
-                ["xvfb-run", "-a", "ardour7-lua", str(SCRIPT)], env=environment, stdout=log, stderr=subprocess.STDOUT
+                ["xvfb-run", "-a", "ardour7-lua", str(SCRIPT)],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         try:
             _wait_for(folder / "ready", 60, process)
             yield process, environment
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # xvfb-run's children too
             process.wait()
 
 
@@ -73,15 +80,17 @@ def record(folder: Path) -> list[float]:
         line = [sys.executable, "-c", MAIN, "--port", "ardour jam midi_in", "--input", "ardour MIDI Clock out"]
         line += ["--sync", "midi", "--offset", str(OFFSET_MS), "--duration", str(SECONDS + 20)]
         line += ["--api", "jack", "--seed", "3", "--json"]
-        player = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-        try:
-            assert player.stderr is not None
-            assert "Playing into" in player.stderr.readline()
-            (folder / "go").touch()
-            _wait_for(folder / "done", SECONDS + 60, process)
-            out, err = player.communicate(timeout=60)
-        finally:
-            player.kill()
+        pipe = subprocess.PIPE
+        with subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, env=environment) as player:
+            try:
+                assert player.stderr is not None
+                says = player.stderr.readline()
+                assert "Playing into" in says, says
+                (folder / "go").touch()
+                _wait_for(folder / "done", SECONDS + 60, process)
+                out, err = player.communicate(timeout=60)
+            finally:
+                player.kill()
     assert (player.returncode, "Traceback" in err) == (0, False)
     eighths = BPM / 30
     assert json.loads(out)["frames"] == pytest.approx((SECONDS + 10) * eighths, abs=4)

@@ -90,6 +90,13 @@ def play(model: Path, tmp_path: Path) -> Iterator[Play]:
         process.communicate()
 
 
+def wait_for_sound(server: JackServer, process: "subprocess.Popen[str]") -> None:
+    """Wait until it says that it plays and its port is there."""
+    assert process.stderr is not None
+    assert "Playing on 'system'" in process.stderr.readline()
+    server.wait_for(lambda ports: OURS in ports)
+
+
 def finish(process: "subprocess.Popen[str]", seconds: float = 40) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=seconds)
     assert "Traceback" not in err
@@ -158,7 +165,7 @@ def test_what_a_device_is_given_is_the_render_sample_for_sample(
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_it_cleanly(server: JackServer, play: Play, name: str) -> None:
     process = play(server, "--seed", 3, "--json")
-    server.wait_for(lambda ports: OURS in ports)
+    wait_for_sound(server, process)
     time.sleep(0.5)
     process.send_signal(getattr(signal, name))
     code, out, _ = finish(process, 10)
@@ -168,16 +175,15 @@ def test_a_signal_ends_it_cleanly(server: JackServer, play: Play, name: str) -> 
 
 def test_when_it_is_killed_the_sound_ends_too(server: JackServer, play: Play) -> None:
     process = play(server)
-    server.wait_for(lambda ports: OURS in ports)
+    wait_for_sound(server, process)
     process.kill()
     server.wait_for(lambda ports: OURS not in ports)
 
 
 def test_a_device_that_goes_away_is_waited_for_and_the_sound_goes_on(server: JackServer, play: Play) -> None:
     process = play(server, "--device", "system", "--seed", 3, "--json")
+    wait_for_sound(server, process)
     assert process.stderr is not None
-    assert "Playing on 'system'" in process.stderr.readline()
-    server.wait_for(lambda ports: OURS in ports)
     time.sleep(1)
     server.kill()
     assert process.stderr.readline() == "The sound device 'system' has gone; waiting for it, Ctrl-C ends it.\n"
@@ -193,9 +199,8 @@ def test_a_device_that_goes_away_is_waited_for_and_the_sound_goes_on(server: Jac
 
 def test_a_driver_that_hangs_is_given_up_and_opened_again(server: JackServer, play: Play) -> None:
     process = play(server, "--seed", 3)
-    server.wait_for(lambda ports: OURS in ports)
+    wait_for_sound(server, process)
     assert process.stderr is not None
-    assert "Playing on 'system'" in process.stderr.readline()
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGSTOP)  # as good as a driver that does not return
     assert process.stderr.readline() == "The sound device 'system' has gone; waiting for it, Ctrl-C ends it.\n"
@@ -206,7 +211,7 @@ def test_a_driver_that_hangs_is_given_up_and_opened_again(server: JackServer, pl
 
 def test_a_device_that_does_not_come_back_ends_with_the_duration(server: JackServer, play: Play) -> None:
     process = play(server, "--seed", 3, "--duration", 4, "--json")
-    server.wait_for(lambda ports: OURS in ports)
+    wait_for_sound(server, process)
     server.kill()
     code, out, err = finish(process)
     assert (code, err.splitlines()[-1]) == (0, "'system' has not come back.")
@@ -215,7 +220,7 @@ def test_a_device_that_does_not_come_back_ends_with_the_duration(server: JackSer
 
 def test_waiting_for_a_device_ends_with_a_signal(server: JackServer, play: Play) -> None:
     process = play(server, "--seed", 3)
-    server.wait_for(lambda ports: OURS in ports)
+    wait_for_sound(server, process)
     server.kill()
     assert process.stderr is not None
     while "has gone" not in process.stderr.readline():

@@ -115,6 +115,33 @@ def test_clocks_that_come_twice_count_once():
     assert follower.position == len(true) - 1
 
 
+@pytest.mark.parametrize("bpm", [60, 97, 180])
+@pytest.mark.parametrize("seed", range(10))
+def test_clocks_that_are_kept_back_and_come_together_count_once_each(bpm: float, seed: int):
+    """A machine that stalls, every second or so and for up to 200 ms, and what comes meanwhile comes at its end."""
+    random = np.random.default_rng(seed)
+    true = steady(bpm, 40 * BAR)
+    heard = jitter(true, 3.0, seed)
+    begins = np.cumsum(random.uniform(500, 2000, 60))
+    for begin, end in zip(begins, begins + random.uniform(0, 200, 60), strict=True):
+        heard[(heard > begin) & (heard < end)] = end
+    follower = started(bpm)
+    found = np.array(follow(follower, heard))
+    assert follower.position == len(true) - 1
+    assert abs(follower.lost) <= 60 * 200 / (60_000 / bpm / 24) + 60  # taken for lost until they came
+    on_time = heard - true < 3.1
+    assert np.percentile(np.abs(found - true)[on_time], 90) < 10
+
+
+def test_twice_the_tempo_from_one_clock_to_the_next_is_no_doubled_clock():
+    first = steady(80, 4 * BAR)
+    second = steady(160, 4 * BAR + 1, first[-1])[1:]
+    follower = started()
+    follow(follower, [*first, *second])
+    assert follower.position == 8 * BAR - 1
+    assert follower.bpm == pytest.approx(160)
+
+
 def test_half_the_tempo_from_one_clock_to_the_next_is_no_lost_clock():
     first = steady(160, 4 * BAR)
     second = steady(80, 4 * BAR + 1, first[-1])[1:]
