@@ -15,7 +15,7 @@ import mido
 import numpy as np
 import pytest
 
-from jack import jack_server
+from jack import JackServer, jack_server
 
 pytestmark = pytest.mark.jack
 
@@ -24,9 +24,13 @@ SCRIPT = Path(__file__).with_name("record_in_ardour.lua")
 BPM = 97
 SECONDS = 62
 PERIOD_MS = 256 / 48
-OFFSET_MS = 4.0
-"""Without it notes lie 10 to 11 ms before the grid after Start, two of JACK's periods, and 0 to 1.5 behind it after
-Continue: Ardour's clock and its recording are two periods apart in one case and not in the other."""
+OFFSET_MS = 5.5
+"""Without it notes lie 8 to 14 ms before the grid after Start, two of JACK's periods, and 3 before it to 3 behind it
+after Continue: Ardour's clock and its recording are two periods apart in one case and not in the other."""
+
+
+class NoPortsError(Exception):
+    """Ardour has a session and a track, and no port: so it is in about one start of ten on JACK's dummy server."""
 
 
 @contextmanager
@@ -45,11 +49,20 @@ def ardour(folder: Path) -> Iterator["tuple[subprocess.Popen[bytes], dict[str, s
             )
         try:
             _wait_for(folder / "ready", 60, process)
+            if not _comes(server, "ardour:jam/midi_in 1"):
+                raise NoPortsError
             yield process, environment
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # xvfb-run's children too
             process.wait()
+
+
+def _comes(server: JackServer, port: str) -> bool:
+    deadline = time.monotonic() + 5
+    while port not in (ports := server.ports()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return port in ports
 
 
 def _wait_for(file: Path, seconds: float, process: "subprocess.Popen[bytes]") -> None:
@@ -110,10 +123,13 @@ def test_in_ardour_every_note_is_on_the_eighths_from_the_beginning_and_after_a_l
     if not (shutil.which("ardour7-lua") and shutil.which("xvfb-run")):
         pytest.skip("ardour7-lua and xvfb-run are not installed")
     off: list[float] = []
-    for attempt in range(2):
+    for attempt in range(3):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        off = record(folder)
+        try:
+            off = record(folder)
+        except NoPortsError:
+            continue
         if np.percentile(off, 99) <= 5 + PERIOD_MS:
             return
-    pytest.fail(f"{np.sort(off)[-10:]} ms off the eighths, twice")
+    pytest.fail(f"{np.sort(off)[-10:]} ms off the eighths, or no port, three times")

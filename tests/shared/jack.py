@@ -35,7 +35,7 @@ class JackServer:
 
     def ports(self) -> list[str]:
         """The names of all ports."""
-        return self._list().stdout.split()
+        return self._list().stdout.splitlines()
 
     def wait_for(self, is_there: Callable[[list[str]], bool], seconds: float = 20.0) -> None:
         """Wait until the ports are as they should."""
