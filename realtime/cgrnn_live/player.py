@@ -20,12 +20,13 @@ first frame of the place where the song goes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrnn_live.clock import MILLISECOND, Arrival, Clock
+from cgrnn_live.clock import MILLISECOND, Arrival, Clock, Stopped
 from cgrnn_live.lateness import Effort, Report
 from cgrnn_live.ledger import Ledger, Send
 from cgrnn_live.listener import Listener, is_panic
@@ -88,7 +89,6 @@ class Player:
         self._played = no_notes()
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
-        self._is_stopping = False
         self.report = Report()
 
     def run(self, frame_count: int | None = None) -> Report:
@@ -97,15 +97,15 @@ class Player:
             self._clock.start()
             if self._listener is not None:
                 self._listener.open(min(self._clock.now(), self._clock.due(-1)))
-            self._play(frame_count)
+            with suppress(Stopped):
+                self._play(frame_count)
         finally:
             self._ledger.close(self._clock.now())
         return self.report
 
     def stop(self) -> None:
         """Make `run` return soon; safe from signal handlers and other threads."""
-        self._is_stopping = True
-        self._clock.wake()
+        self._clock.stop()
 
     @property
     def model_plays(self) -> bool:
@@ -123,8 +123,6 @@ class Player:
             jumps = self._clock.jumps
             chosen = self._choose(number)
             self._take_until(number)
-            if self._is_stopping:
-                return
             if self._clock.is_running and self._clock.jumps == jumps:
                 self._commit(number, chosen)
                 self._is_open = True
@@ -140,7 +138,7 @@ class Player:
         frame_ns = self._clock.due(number) - self._clock.due(number - 1)  # 0 where neither can be told
         if self._role.hears_player and frame_ns > 0:
             self._take_until(number, min(LOOKAHEAD, frame_ns // 2))
-        if self._is_stopping or not self._clock.is_running:
+        if not self._clock.is_running:
             return None
         self._close_interval()
         if not self._role.model_plays:
@@ -154,7 +152,7 @@ class Player:
         self._ledger.silence(self._clock.now())
         self._close_interval()
         self._played = no_notes()
-        while not self._is_stopping and not self._clock.is_running:
+        while not self._clock.is_running:
             if (arrival := self._clock.wait(self._clock.now() + REST)) is not None:
                 self._take(arrival)
         if self._listener is not None:
@@ -199,11 +197,9 @@ class Player:
         self.report.add(now - due)
 
     def _take_until(self, frame: int, lead: int = 0) -> None:
-        """Wait until ``lead`` (ns) before ``frame`` is due, taking in what arrives; no longer than the song runs there
-        and nobody stops the player.
-        """
+        """Wait until ``lead`` (ns) before ``frame`` is due, taking in what arrives; no longer than the song runs there."""
         jumps = self._clock.jumps
-        while not self._is_stopping and self._clock.is_running and self._clock.jumps == jumps:
+        while self._clock.is_running and self._clock.jumps == jumps:
             if (arrival := self._clock.wait(self._clock.due(frame) - lead)) is not None:
                 self._take(arrival)
             elif self._clock.now() >= self._clock.due(frame) - lead:

@@ -48,9 +48,9 @@ class SongClock:
         """See `Clock.wait`."""
         return self._time.wait(until)
 
-    def wake(self) -> None:
-        """See `Clock.wake`."""
-        self._time.wake()
+    def stop(self) -> None:
+        """See `Clock.stop`."""
+        self._time.stop()
 
     def hear(self, arrival: Arrival) -> bool:
         """Take in what arrived; return whether it was of a clock or a transport."""
