@@ -19,7 +19,7 @@ first frame of the place where the song goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from cgrnn_live.engine import Evidence
 
 Frame = NDArray[np.bool_]
+
+Control = Callable[[Arrival], None]
+"""Takes in a message that may change how the model plays."""
 
 LOOKAHEAD = 20 * MILLISECOND
 """From the last thing heard to the frame that answers it: several times what a step takes."""
@@ -71,11 +74,12 @@ class Player:
         prompt: Sequence[Frame] = (),
         role: Role | None = None,
         listener: Listener | None = None,
+        controls: Sequence[Control] = (),
         monitor: Send = lambda message, at: None,
     ) -> None:
         """Play ``prompt``, then improvise: alone or, with ``role`` and ``listener``, with whoever plays.
 
-        ``monitor`` is given every message that arrives.
+        ``monitor`` is given every message that arrives, ``controls`` those that are not the clock's.
         """
         self._improviser = improviser
         self._evidence = evidence
@@ -85,19 +89,22 @@ class Player:
         self._prompt = prompt
         self._role = role or Free()
         self._listener = listener
+        self._controls = controls
         self._monitor = monitor
         self._played = no_notes()
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
+        self.waits = False
+        """Whether the song stands that the clock follows."""
         self.report = Report()
 
     def run(self, frame_count: int | None = None) -> Report:
         """Play ``frame_count`` frames, or until `stop`; however that goes, every sounding note is ended."""
         try:
-            self._clock.start()
-            if self._listener is not None:
-                self._listener.open(min(self._clock.now(), self._clock.due(-1)))
             with suppress(Stopped):
+                self._clock.start()
+                if self._listener is not None:
+                    self._listener.open(min(self._clock.now(), self._clock.due(-1)))
                 self._play(frame_count)
         finally:
             self._ledger.close(self._clock.now())
@@ -152,9 +159,11 @@ class Player:
         self._ledger.silence(self._clock.now())
         self._close_interval()
         self._played = no_notes()
+        self.waits = not self._clock.is_running
         while not self._clock.is_running:
             if (arrival := self._clock.wait(self._clock.now() + REST)) is not None:
                 self._take(arrival)
+        self.waits = False
         if self._listener is not None:
             self._listener.open(self._clock.now())
 
@@ -197,7 +206,7 @@ class Player:
         self.report.add(now - due)
 
     def _take_until(self, frame: int, lead: int = 0) -> None:
-        """Wait until ``lead`` (ns) before ``frame`` is due, taking in what arrives; no longer than the song runs there."""
+        """Wait until ``lead`` (ns) before ``frame`` is due, taking in what arrives; no longer than the song runs on."""
         jumps = self._clock.jumps
         while self._clock.is_running and self._clock.jumps == jumps:
             if (arrival := self._clock.wait(self._clock.due(frame) - lead)) is not None:
@@ -210,6 +219,8 @@ class Player:
         self._monitor(arrival.message, arrival.at)
         if self._clock.hear(arrival):
             return
+        for control in self._controls:
+            control(arrival)
         if self._listener is None:
             return
         if not self._listener.hear(arrival):

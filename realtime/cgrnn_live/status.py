@@ -71,7 +71,7 @@ class Status(LiveLine):
         tempo = ""
         if self._song is not None:
             tempo = f"  {self._song.follower.bpm:.1f} BPM"
-            turn = turn if self._song.is_running else "waits for the song"
+            turn = "waits for the song" if player.waits else turn
         last = report.lateness[-1] / 1e6 if report.lateness else 0.0
         text = f"{self._mode()}: {turn}  frame {report.frames}  notes {player.notes}{tempo}  {last:+.2f} ms"
         counts = {"late": report.late, "fewer sweeps": report.reduced, "held": report.held, "dropped": report.dropped}
