@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from cgrnn_bundle import __version__
 from cgrnn_bundle.frames import PITCHES
-from cgrnn_live.clock import SECOND
+from cgrnn_live.clock import SECOND, Stopped
 from cgrnn_live.ledger import Message
 from cgrnn_live.loading import Sampling, load_model, open_engine
 from cgrnn_live.options import FrameLength
@@ -92,10 +93,11 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
         send=lambda message, at: keep(MODEL, message, at),
         monitor=lambda message, at: keep(PLAYER, message, at),
     )
-    report = player.run(frame_count(setup, own))
+    with suppress(Stopped):  # a log that was cut off just before its end: the take ends the notes
+        player.run(frame_count(setup, own))
     write_whole(out, take.file((time.end() - time.due(0)) / SECOND))
     tell(f"Wrote {out}: what was played with seed {setup.sampling.seed}.")
-    return {"file": str(out), "seed": setup.sampling.seed, "notes": player.notes, **report.summary()}
+    return {"file": str(out), "seed": setup.sampling.seed, "notes": player.notes, **player.report.summary()}
 
 
 def _read_header(log: Path, line: str) -> tuple[Setup, list[Frame], dict[str, Any]]:

@@ -20,8 +20,9 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from cgrnn_live.clock import SECOND, Arrival, Clock, EvenGrid, Stopped
 from cgrnn_live.errors import UsageError
@@ -41,11 +42,12 @@ class SessionLog:
         """Begin the file; FileError if it cannot be written."""
         self.entries: deque[str] = deque()
         self._path = path
+        self._file: FileIO | None = None
         try:
-            self._file: TextIO | None = path.open("w", encoding="ascii", newline="\n")
-            self._file.write(json.dumps(header) + "\n")
-            self._file.flush()
+            self._file = path.open("wb", buffering=0)
+            self._write(json.dumps(header))
         except OSError as error:
+            self._give_up()
             raise FileError(
                 f"{path} cannot be written ({error.strerror}); give a file in a folder with room, where you may write."
             ) from error
@@ -53,21 +55,30 @@ class SessionLog:
     def update(self) -> None:
         """Write what has come since the last time; if that fails, say so, and write no more."""
         lines = [self.entries.popleft() for _ in range(len(self.entries))]
-        if self._file is None:
+        if self._file is None or not lines:
             return
         try:
-            self._file.writelines(f"{line}\n" for line in lines)
-            self._file.flush()
+            self._write("\n".join(lines))
         except OSError as error:
             tell(f"{self._path} cannot be written on ({error.strerror}). The music goes on; the log ends here.")
-            self._file = None
+            self._give_up()
 
     def close(self, at: int) -> None:
         """Write the last entries and the end, at ``at`` (ns)."""
         self.entries.append(f"e {at}")
         self.update()
+        self._give_up()
+
+    def _write(self, lines: str) -> None:
+        assert self._file is not None
+        data = lines.encode("ascii") + b"\n"
+        while data:
+            data = data[self._file.write(data) :]
+
+    def _give_up(self) -> None:
         if self._file is not None:
             self._file.close()
+            self._file = None
 
 
 class LoggingClock(EvenGrid):
@@ -125,16 +136,20 @@ class LoggedClock(EvenGrid):
         self._count = 1
         self._last = 0
         self._origin = 0
-        self._is_cut_off = False
+        self._is_over = False
 
     def start(self) -> None:
         """See `Clock.start`."""
         self._last = self._origin = self._next("o").number
 
     def now(self) -> int:
-        """See `Clock.now`; once the log is cut off, its last time."""
-        if not self._is_cut_off:
+        """See `Clock.now`; `Stopped` where the log is cut off, if nothing was said to be over before."""
+        was_over = self._is_over
+        try:
             self._last += self._next("n").number
+        except Stopped:
+            if not was_over:
+                raise
         return self._last
 
     def due(self, frame: int) -> int:
@@ -145,6 +160,7 @@ class LoggedClock(EvenGrid):
         """See `Clock.wait`."""
         entry = self._next("w", "m", "s")
         if entry.kind == "s":
+            self._is_over = True
             raise Stopped
         if entry.kind == "w":
             return None
@@ -164,13 +180,14 @@ class LoggedClock(EvenGrid):
         """Return the next entry, which is of one of ``kinds``; `Stopped` where there is none."""
         line = next(self._entries, "")
         if not line.endswith("\n"):  # a last line may be cut off anywhere
-            self._is_cut_off = True
+            self._is_over = True
             raise Stopped
         self._count += 1
         with suppress(ValueError):
             entry = _parse(line)
             if entry.kind in kinds:
                 return entry
+        self._is_over = True
         raise LogError(
             f"Line {self._count} of the log is {line.strip()[:40]!r} where {' or '.join(kinds)} was expected: it was "
             "changed, or another version of cgrnn-live wrote it; replay it with the version that its first line names."
