@@ -12,9 +12,12 @@ when each note came in and when each of its own went to the port. Every answer d
     rests       whole frames in which the model then chose to begin no note
     ours        from the deadline to the call that sends the note
 
-In "accompany" the model is made silent before each note, so that it is the note that it begins with. Between the
-notes another goes to a bare loop that sends back what it hears, the control: what JACK's dummy driver, which takes
-messages once a period, does to any program. A note that JACK lost on its way is left out and counted.
+which add up to "note to note"; the note's "way out" to the ear is JACK's again.
+
+In "accompany" the model is made silent before each note, so that it is the note that it begins with. Two controls run
+in the same minutes in a program of their own: with each note another goes to it, which it sends back, as JACK's dummy
+driver, which takes messages once a period, lets any program; and a bare loop in it waits for a deadline once a frame. A
+note that JACK lost on its way is left out and counted.
 
 Prints p50, p99 and maximum in milliseconds; exits with 1 if our p99 is above the target.
 """
@@ -31,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +62,7 @@ ON_ITS_WAY = SECOND // 2
 ECHO_CHANNEL = 15
 ECHO_PORT = "cgrnn-bench echo:in"
 ECHO = """
-import json, sys, time
+import json, sys, threading, time
 from cgrnn_live.ports import rtmidi
 heard = []
 out = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="cgrnn-bench echo out")
@@ -66,12 +70,42 @@ out.open_port(out.get_ports().index(sys.argv[1]))
 port = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name="cgrnn-bench echo")
 port.open_virtual_port("in")
 port.set_callback(lambda event, _: (heard.append((time.perf_counter_ns(), event[0])), out.send_message(event[0])))
+late, origin, step = [], time.perf_counter_ns(), int(sys.argv[2])
+
+def wait():
+    while True:
+        due = origin + (len(late) + 1) * step
+        time.sleep(max(0, due - time.perf_counter_ns()) / 1e9)
+        late.append(time.perf_counter_ns() - due)
+
+threading.Thread(target=wait, daemon=True).start()
 sys.stdin.read()
-print(json.dumps(heard))
+print(json.dumps({"heard": heard, "late": late}))
 """
 
 Rows = dict[str, list[int]]
 """Nanoseconds, by what they are of."""
+
+ROWS = (
+    "note to note",
+    "transport",
+    "the grid",
+    "rests",
+    "ours",
+    "bare loop",
+    "way out",
+    "echo: in",
+    "echo: out",
+    "echo",
+)
+
+
+@dataclass
+class Control:
+    """What the program that echoes heard, and how late its loop woke (ns)."""
+
+    heard: list[Stamp] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
 
 
 def main() -> None:
@@ -101,7 +135,7 @@ def measure(mode: str, notes: int, model: str | None, seed: int) -> tuple[Rows, 
     echoes: list[Stamp] = []
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
-        with echo() as echoed, partner(log, *arguments, stderr=subprocess.DEVNULL):
+        with echo() as control, partner(log, *arguments, stderr=subprocess.DEVNULL):
             send, send_echo = human.hand(PARTNER), human.hand(ECHO_PORT)
             time.sleep(1.0)
             for number in range(notes):
@@ -112,7 +146,7 @@ def measure(mode: str, notes: int, model: str | None, seed: int) -> tuple[Rows, 
                 echoes.append((send_echo(message), message))
                 human.hears(begins_note, began, 4.0)
         human.close()
-        return analyse(mode, trials, Log.read(log), echoes, echoed, human.heard)
+        return analyse(mode, trials, Log.read(log), echoes, control, human.heard)
 
 
 def play_to_accompaniment(send: Callable[[Message], None], pitch: int) -> int:
@@ -141,11 +175,22 @@ def play_to_turns(send: Callable[[Message], None], pitch: int) -> int:
 
 
 def analyse(
-    mode: str, trials: list[list[Stamp]], log: Log, echoes: list[Stamp], echoed: list[Stamp], ear: list[Stamp]
+    mode: str, trials: list[list[Stamp]], log: Log, echoes: list[Stamp], control: Control, ear: list[Stamp]
 ) -> tuple[Rows, int]:
     """Divide each answer; trials of which JACK lost a message are counted only."""
-    names = ("note to note", "transport", "the grid", "rests", "ours", "way out", "echo: in", "echo: out", "echo")
-    rows: Rows = {name: [] for name in names}
+    names = (
+        "note to note",
+        "transport",
+        "the grid",
+        "rests",
+        "ours",
+        "bare loop",
+        "way out",
+        "echo: in",
+        "echo: out",
+        "echo",
+    )
+    rows: Rows = {name: [] for name in names} | {"bare loop": control.late}
     origin, frame = log.grid[0], log.grid[1] - log.grid[0]
     ons = [at for at, message in log.sent if begins_note(message)]
     lost = 0
@@ -170,7 +215,7 @@ def analyse(
         if (out := arrival((answer, message), ear)) is not None:
             rows["way out"].append(out - answer)
     for stamp in echoes:
-        came, back = arrival(stamp, echoed), arrival(stamp, ear)
+        came, back = arrival(stamp, control.heard), arrival(stamp, ear)
         if came is not None and back is not None:
             rows["echo: in"].append(came - stamp[0])
             rows["echo: out"].append(back - came)
@@ -197,22 +242,25 @@ def show(mode: str, notes: int, rows: Rows, lost: int) -> bool:
         figures = np.percentile(values, [50, 99, 100]) / MILLISECOND
         print(f"{name:16}{figures[0]:9.3f}{figures[1]:9.3f}{figures[2]:9.3f}")
     answered_at_once = np.mean(np.array(rows["rests"]) == 0)
-    ours = float(np.percentile(rows["ours"], 99)) / MILLISECOND
+    ours, bare = (float(np.percentile(rows[name], 99)) / MILLISECOND for name in ("ours", "bare loop"))
     print(f"answered at the first deadline: {answered_at_once:.0%}")
-    print(f"ours at p99: {ours:.3f} ms (target: at most {TARGET_MS:g})\n", flush=True)
+    print(
+        f"ours at p99: {ours:.3f} ms (target: at most {TARGET_MS:g}); a loop that only waits {bare:.3f}\n", flush=True
+    )
     return ours <= TARGET_MS
 
 
 @contextmanager
-def echo() -> Iterator[list[Stamp]]:
-    """Run the control; the list that is given has what it heard, once it has ended."""
-    line = [sys.executable, "-c", ECHO, EAR]
+def echo() -> Iterator[Control]:
+    """Run the control; what is given is filled once it has ended."""
+    line = [sys.executable, "-c", ECHO, EAR, str(round(FRAME_SECONDS * SECOND))]
     process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    heard: list[Stamp] = []
+    control = Control()
     try:
-        yield heard
-        out, _ = process.communicate(timeout=20)
-        heard += [(at, tuple(message)) for at, message in json.loads(out)]
+        yield control
+        told = json.loads(process.communicate(timeout=20)[0])
+        control.heard += [(at, tuple(message)) for at, message in told["heard"]]
+        control.late += told["late"]
     finally:
         process.kill()
         process.wait()
