@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from busy import busy_core
 from jack_server import server
 
 OURS = "from cgrnn_live.cli import main; main()"
@@ -55,13 +55,6 @@ while True:
     pulls += 1
     time.sleep(max(0.0, began + 0.02 * pulls - time.monotonic()))
 """
-BUSY = """
-import os, sys
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-while os.getppid() == int(sys.argv[1]):
-    sum(range(100_000))
-"""
 
 
 def main() -> None:
@@ -76,7 +69,7 @@ def main() -> None:
     playing = ["audio", "--device", "system", "--duration", options.seconds, "--json", *model]
     turns = max(1, round(60 * options.minutes / options.seconds))
     results: dict[str, list[dict[str, Any]]] = {"cgrnn-live audio": [], "silence": [], "silence, computing": []}
-    with server(), busy_core(options.saturate):
+    with server(), busy_core() if options.saturate else nullcontext():
         for _ in range(turns):
             results["cgrnn-live audio"].append(run(OURS, *playing))
             results["silence"].append(run(CONTROL, options.seconds))
@@ -113,20 +106,6 @@ def computing(model: str | None) -> Iterator[None]:
     finally:
         process.kill()
         process.communicate()
-
-
-@contextmanager
-def busy_core(is_wanted: bool) -> Iterator[None]:
-    """Keep one core busy, the first where the system lets one choose."""
-    if not is_wanted:
-        yield
-        return
-    process = subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())])
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

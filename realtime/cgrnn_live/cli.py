@@ -16,6 +16,7 @@ import typer
 
 from cgrnn_bundle import __version__
 from cgrnn_bundle.errors import BundleError
+from cgrnn_live.bench_command import bench
 from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seconds, Seed, Temperature
 from cgrnn_live.errors import UsageError
 from cgrnn_live.jam_options import Bars, Log, Mode, Offset, Patience, Sync, Trigger
@@ -247,6 +248,7 @@ def doctor(api: Api = "auto", as_json: Json = False) -> None:
 
 
 app.command()(audio)
+app.command()(bench)
 
 
 def main() -> None:
