@@ -84,7 +84,10 @@ def last_bars(events: list[Event], now: int, grid: Grid, bars: int) -> bytes:
     Notes that began earlier begin with the file, those that sound on end with it; ``events`` are in order by track.
     """
     beats = (now - grid.bar_line) / grid.beat
-    last_bar = (beats - GRACE) // BEATS_A_BAR + 1  # the bar line that ends the last bar
+    last_bar = beats // BEATS_A_BAR + 1  # the bar line that ends the last bar
+    is_new = beats - (last_bar - 1) * BEATS_A_BAR < GRACE
+    if is_new and any((event.at - grid.bar_line) / grid.beat < (last_bar - 1) * BEATS_A_BAR for event in events):
+        last_bar -= 1
     end = min(beats, last_bar * BEATS_A_BAR)
     start = (last_bar - bars) * BEATS_A_BAR
     bpm = 60 * SECOND / grid.beat

@@ -63,6 +63,10 @@ def test_who_asks_just_after_a_bar_line_means_the_bars_before_it() -> None:
     assert notes(last_bars(events, beats(9.1), GRID, bars=1)) == {MODEL: [(0.25, 1, 64)]}
 
 
+def test_who_asks_in_the_first_beat_of_all_means_that() -> None:
+    assert notes(last_bars(note(MODEL, 60, 0.25, 2), beats(0.5), GRID, bars=2)) == {MODEL: [(4.25, 4.5, 60)]}
+
+
 def test_notes_over_the_edges_are_cut_there() -> None:
     events = note(MODEL, 60, 2, 5) + note(MODEL, 62, 3, 9) + note(MODEL, 64, 7, 20) + note(MODEL, 65, 1, 2)
     assert notes(last_bars(sorted(events, key=lambda event: event.at), beats(8.5), GRID, bars=1)) == {
