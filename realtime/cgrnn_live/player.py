@@ -19,7 +19,8 @@ first frame of the place where the song goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -42,6 +43,12 @@ LOOKAHEAD = 20 * MILLISECOND
 
 REST = 100 * MILLISECOND
 """Between two looks at a song that stands."""
+
+QUIET = 30 * MILLISECOND
+"""Before and after a deadline, in which other threads had better leave the interpreter to this one."""
+
+COLUMNS = 64
+"""Intervals that are kept for whoever shows them; they look several times a second."""
 
 
 class Improviser(Protocol):
@@ -89,7 +96,10 @@ class Player:
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
         self._is_stopping = False
+        self._next_due = 0
         self.report = Report()
+        self.columns: deque[tuple[Frame, Frame]] = deque(maxlen=COLUMNS)
+        """What the model and the player sounded in each interval that is over, (128,); to be taken from its left."""
 
     def run(self, frame_count: int | None = None) -> Report:
         """Play ``frame_count`` frames, or until `stop`; however that goes, every sounding note is ended."""
@@ -116,6 +126,18 @@ class Player:
     def notes(self) -> int:
         """Notes that the model has begun so far."""
         return self._ledger.notes
+
+    @property
+    def sounding(self) -> tuple[Iterable[int], Iterable[int]] | None:
+        """The pitches that the model sounds and those that the player holds, in an interval that is not over."""
+        if not self._is_open:
+            return None
+        return self._ledger.sounding, [] if self._listener is None else self._listener.held
+
+    @property
+    def is_due_soon(self) -> bool:
+        """Whether a frame is due within `QUIET`, or just was."""
+        return abs(self._next_due - self._clock.now()) < QUIET
 
     def _play(self, frame_count: int | None) -> None:
         number = self._clock.next_frame()
@@ -166,6 +188,7 @@ class Player:
             return
         self._is_open = False
         theirs = no_notes() if self._listener is None else self._listener.close(self._clock.now())
+        self.columns.append((self._played, theirs))
         for heard in self._role.close(self._played, theirs):
             self._improviser.advance(heard)
 
@@ -176,12 +199,14 @@ class Player:
             self._effort.forget()
             return None
         frame = self._improviser.sample(self._evidence.holding(self._theirs()), sweeps)
-        self._effort.learn(sweeps, self._clock.now() - began)
+        self.report.step = self._clock.now() - began
+        self._effort.learn(sweeps, self.report.step)
         self.report.reduced += sweeps < self._effort.full
         return frame
 
     def _commit(self, number: int, chosen: Frame | None) -> None:
         due, end, now = self._clock.due(number), self._clock.due(number + 1), self._clock.now()
+        self._next_due = end
         if now >= end:
             self.report.dropped += 1
             return
@@ -214,9 +239,7 @@ class Player:
         self._monitor(arrival.message, arrival.at)
         if self._clock.hear(arrival):
             return
-        if self._listener is None:
-            return
-        if not self._listener.hear(arrival):
+        if self._listener is None or not self._listener.hear(arrival):
             falls_silent = self._role.control(arrival.message) or is_panic(arrival.message)
         elif falls_silent := self._role.note_begun():
             self._prompt = ()

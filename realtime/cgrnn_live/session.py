@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from cgrnn_live import ports
 from cgrnn_live.clock import MILLISECOND, SECOND, InternalClock
+from cgrnn_live.keys import Keys
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import Ledger, Message
 from cgrnn_live.listener import Listener
@@ -23,7 +24,8 @@ from cgrnn_live.prompt import read_prompt
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
 from cgrnn_live.roles import PATIENCE_SECONDS, Mode, Modes
 from cgrnn_live.song_clock import SongClock
-from cgrnn_live.status import Status, tell
+from cgrnn_live.status import tell
+from cgrnn_live.view import View
 
 Sync = Literal["internal", "midi"]
 
@@ -49,6 +51,7 @@ class Setup:
     duration: float | None = None
     api: str = "auto"
     allow_echo: bool = False
+    is_quiet: bool = False
 
 
 def play(setup: Setup) -> dict[str, Any]:
@@ -113,8 +116,12 @@ def play(setup: Setup) -> dict[str, Any]:
             tell(f"Listening to {heard.name!r}{advice}.")
         if heard is not None and song is not None:
             tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
-        with ending_on_signals(player.stop), opened.pop_all(), Status(player, lambda: modes.mode, song) as status:
-            perform(player, frame_count, watch=[status.update, *ends, *([recording.update] if recording else [])])
+        has_tempo = setup.frame is None or setup.frame.is_note_value
+        bpm = (setup.bpm or DEFAULT_BPM) if has_tempo else None
+        keys = Keys(time.inbox.put, time.now, player.stop, are_wanted=not setup.is_quiet)
+        view = View(player, lambda: modes.mode, song, bpm=bpm, keys=keys.are_read, is_shown=not setup.is_quiet)
+        with ending_on_signals(player.stop), opened.pop_all(), keys, view:
+            perform(player, frame_count, watch=[view.update, *ends, *([recording.update] if recording else [])])
     if setup.record is not None:
         tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")
     return {

@@ -1,0 +1,144 @@
+"""What a terminal shows of a jam: the notes of both as a roll, how it goes, and the keys.
+
+It is drawn by the main thread when there is something new, but not while a frame is due: whatever runs in the
+interpreter then keeps the player's thread waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from cgrnn_live.clock import MILLISECOND
+from cgrnn_live.keys import HELP
+from cgrnn_live.player import Player
+from cgrnn_live.roll import EMPTY, MODEL, PLAYER, Cells, Roll, glyphs, owners_of
+from cgrnn_live.song_clock import SongClock
+from cgrnn_live.status import Status, fitting
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+FEWEST_LINES, FEWEST_COLUMNS = 12, 40
+"""A smaller terminal gets the one line."""
+MOST_ROWS = 30
+"""Five octaves."""
+
+COLOURS = {EMPTY: None, MODEL: "cyan", PLAYER: "yellow"}
+COLOURED = " ▄▄▀█▀▀▀█"
+"""As `roll.GLYPHS`, where colours say whose a pitch is: of two, the lower one has the background."""
+
+PATIENCE = 3
+"""So many times in a row it waits for a frame that is due; where frames are short, one always is."""
+
+
+class View(Status):
+    """The roll of a player above its line; on a terminal that is small or cannot show it, the line alone."""
+
+    def __init__(
+        self,
+        player: Player,
+        mode: Callable[[], str],
+        song: SongClock | None = None,
+        *,
+        bpm: float | None = None,
+        keys: bool = False,
+        is_shown: bool = True,
+    ) -> None:
+        """Show ``player`` and the ``mode`` it is in.
+
+        Args:
+            player: whose frames.
+            mode: tells the mode.
+            song: what it follows, if anything.
+            bpm: the tempo, where it follows nothing and frames have one.
+            keys: whether the terminal's keys are read.
+            is_shown: whether to show anything.
+        """
+        super().__init__(player, mode, song, is_shown=is_shown)
+        self._bpm = bpm
+        self._keys = keys
+        self._roll = Roll()
+        self._size: tuple[int, int] | None = None
+        self._drawn: tuple[str, bytes | None] | None = None
+        self._has_news = True
+        self._waited = 0
+
+    def lines(self) -> list[str]:
+        """Return the lines below the roll."""
+        song, bpm = self._song, self._bpm if self._song is None else self._song.follower.bpm
+        tempo = "" if bpm is None else f"  {bpm:.1f} BPM"
+        phase = "" if song is None else f"  phase {song.follower.error / MILLISECOND:+.1f} ms"
+        counts = "".join(f"  {name} {count}" for name, count in self._counts().items())
+        step = self._player.report.step / MILLISECOND
+        return [f"{self._state()}{tempo}{phase}", f"sent {self._lateness():+.2f} ms  step {step:.2f} ms{counts}"]
+
+    def _picture(self, console: Console) -> RenderableType | None:
+        self._hear()
+        width, height = size = console.size
+        if size != self._size:
+            if self._size is not None:
+                console.clear()  # the terminal has broken the lines anew
+            self._size, self._drawn = size, None
+        if height < FEWEST_LINES or width < FEWEST_COLUMNS or not console.encoding.startswith("utf"):
+            return super()._picture(console)
+        sounding = self._player.sounding
+        now = None if sounding is None else owners_of(*sounding)
+        state = (self._state(), None if now is None else now.tobytes())
+        if state == self._drawn and not self._has_news:
+            return None
+        if self._player.is_due_soon and self._waited < PATIENCE:
+            self._waited += 1
+            return None
+        self._waited, self._drawn, self._has_news = 0, state, False
+        texts = [fitting(line) for line in self.lines()] + ([fitting(HELP, "dim")] if self._keys else [])
+        rows = min(height - 1 - len(texts), MOST_ROWS)
+        from rich.console import Group
+
+        return Group(Picture(*self._roll.picture(width - 1, rows, now)), *texts)
+
+    def _hear(self) -> None:
+        """Take the intervals that are over."""
+        columns = self._player.columns
+        while columns:
+            self._roll.add(*columns.popleft())
+            self._has_news = True
+
+
+class Picture:
+    """Rows of cells that rich prints: coloured where the terminal has colours, else told apart by their shape."""
+
+    def __init__(self, gutter: list[str], cells: Cells) -> None:
+        """Print ``cells`` (rows, columns) with a text before each row."""
+        self._gutter = gutter
+        self._cells = cells
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """See rich's console protocol."""
+        from rich.segment import Segment
+        from rich.style import Style
+
+        dim = Style(dim=True)
+        has_colours = console.color_system is not None and not console.no_color
+        rows = coloured(self._cells) if has_colours else ([(text, None, None)] for text in glyphs(self._cells))
+        for name, row in zip(self._gutter, rows, strict=True):
+            yield Segment(name, dim)
+            for text, colour, background in row:
+                yield Segment(text, Style(color=colour, bgcolor=background) if colour else None)
+            yield Segment.line()
+
+
+Runs = list[tuple[str, str | None, str | None]]
+"""Text, its colour, and that of its background."""
+
+
+def coloured(cells: Cells) -> Iterator[Runs]:
+    """Return each row as runs of one colour."""
+    for row in cells.tolist():
+        runs: Runs = []
+        for cell, group in groupby(row):
+            upper, lower = divmod(cell, 3)
+            colour, background = COLOURS[upper or lower], COLOURS[lower] if upper and upper != lower else None
+            runs.append((COLOURED[cell] * sum(1 for _ in group), colour, background))
+        yield runs
