@@ -1,13 +1,12 @@
 """The command at a terminal of the tests': what it shows, what keys do, and how it leaves the terminal behind."""
 
-import fcntl
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,22 +16,28 @@ from typing import Any
 import mido
 import pytest
 
-pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
+pty, fcntl, termios = (pytest.importorskip(name, reason="POSIX's terminals") for name in ("pty", "fcntl", "termios"))
 pytestmark = pytest.mark.jack
 
 MAIN = "from cgrnn_live.cli import main; main()"
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 NOTE_ON = 0x90
 
 
 class Terminal:
     """A terminal with the command in it; what it shows is read as it comes."""
 
-    def __init__(self, line: list[str], variables: dict[str, str], folder: Path, lines: int = 24) -> None:
+    def __init__(self, line: list[str], variables: dict[str, str], folder: Path) -> None:
         self._ours, self.side = pty.openpty()
-        self.resize(lines, 80)
+        self.resize(24, 80)
         self.before = termios.tcgetattr(self.side)
+        own = [sys.executable, "-c", OWN_TERMINAL, *line]
         self.process = subprocess.Popen(
-            line, stdin=self.side, stdout=self.side, stderr=self.side, cwd=folder, env=variables
+            own, stdin=self.side, stdout=self.side, stderr=self.side, cwd=folder, env=variables, start_new_session=True
         )
         self.shown = b""
         self._seen = 0
@@ -78,16 +83,20 @@ Open = Callable[..., Terminal]
 
 @pytest.fixture
 def terminal(jack: str, bundle: Path, tmp_path: Path) -> Iterator[Open]:
-    """Open a terminal with the command, playing into "daw" with the tiny bundle."""
+    """Open a terminal with the command, playing into "daw" with the tiny bundle; or with a ``shell`` that runs it."""
     opened: list[Terminal] = []
 
-    def run(*arguments: str, lines: int = 24, preamble: str = "", **more: str) -> Terminal:
+    def run(*arguments: str, shell: str = "", preamble: str = "", **more: str) -> Terminal:
         line = [sys.executable, "-c", preamble + MAIN, "--model", str(bundle), "--port", "daw", "--api", "jack"]
+        line += arguments
+        if shell:
+            line = [shell, "--norc", "--noediting", "-i"]
+            more["PLAY"] = f"{sys.executable} -c '{MAIN}' --model {bundle} --port daw --api jack"
         variables = {**os.environ, "JACK_DEFAULT_SERVER": jack, "TERM": "xterm-256color", **more}
         for name in ("COLUMNS", "LINES", "NO_COLOR"):
             if name not in more:
                 variables.pop(name, None)
-        opened.append(Terminal([*line, *arguments], variables, tmp_path, lines))
+        opened.append(Terminal(line, variables, tmp_path))
         return opened[-1]
 
     yield run
@@ -103,7 +112,6 @@ def test_keys_choose_the_mode_and_q_ends_it(ear: Any, terminal: Open, tmp_path: 
     on.wait_for("continue: plays")
     on.type(b"t")
     on.wait_for("continue: listens")
-    assert not ear.sounding()
     on.type(b"\x1b[A0xa")
     on.wait_for("accompany: listens")
     on.type(b"s3kf")
@@ -111,7 +119,6 @@ def test_keys_choose_the_mode_and_q_ends_it(ear: Any, terminal: Open, tmp_path: 
     on.type(b"q")
     assert on.end() == 0
     assert termios.tcgetattr(on.side) == on.before
-    assert not ear.sounding()
     player = mido.MidiFile(tmp_path / "take.mid").tracks[-1]
     assert [message.bytes() for message in player if not message.is_meta] == [
         [0xC0, 1],
@@ -143,7 +150,6 @@ def test_a_signal_leaves_the_terminal_as_it_was(ear: Any, terminal: Open, name: 
     assert on.end() == 0
     assert termios.tcgetattr(on.side) == on.before
     on.wait_for("\x1b\\[\\?25h")  # the cursor is there again
-    assert not ear.sounding()
 
 
 CRASHING = """
@@ -162,7 +168,6 @@ def test_a_fault_of_ours_leaves_the_terminal_as_it_was(ear: Any, terminal: Open)
     on.wait_for("a fault of ours: ArithmeticError: injected")
     assert on.end() == 1
     assert termios.tcgetattr(on.side) == on.before
-    assert not ear.sounding()
 
 
 def test_it_is_drawn_anew_where_the_terminal_changes_its_size(ear: Any, terminal: Open) -> None:
@@ -196,3 +201,38 @@ def test_with_json_nothing_is_shown_and_no_key_is_read(ear: Any, terminal: Open)
     assert on.end() == 0
     assert '"frames": 8' in on.wait_for('"frames": \\d+')
     assert b"\x1b" not in on.shown
+
+
+@pytest.fixture
+def shell() -> str:
+    """A shell with jobs."""
+    if (found := shutil.which("bash")) is None:
+        pytest.skip("bash is not installed")
+    return found
+
+
+def test_after_a_pause_it_reads_keys_again(ear: Any, terminal: Open, shell: str) -> None:
+    on = terminal(shell=shell)
+    on.type(b'eval "$PLAY"\n')
+    on.wait_for("free: plays  frame [1-9]")
+    on.type(b"\x1a")
+    on.wait_for("Stopped")
+    on.type(b"fg\n")
+    on.wait_for("free: plays  frame [1-9]")
+    on.type(b"c")
+    on.wait_for("continue: plays")
+    on.type(b"q")
+    on.wait_for("\x1b\\[\\?25h")  # it reads no more
+    on.type(b"echo ended $?\n")
+    on.wait_for("ended 0")
+
+
+def test_in_the_background_it_plays_on_and_leaves_the_keys_to_the_shell(ear: Any, terminal: Open, shell: str) -> None:
+    on = terminal(shell=shell)
+    on.type(b'eval "$PLAY &"\n')
+    ear.wait_for(NOTE_ON, 5)
+    on.type(b"echo typed $((6 * 7))\n")
+    on.wait_for("typed 42")
+    ear.wait_for(NOTE_ON, len(ear.of_kind(NOTE_ON)) + 5)  # not stopped by the terminal
+    on.type(b"kill %1; wait %1; echo ended $?\n")
+    on.wait_for("ended 0")
