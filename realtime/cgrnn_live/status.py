@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from cgrnn_live.clock import MILLISECOND
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from rich.console import Console, RenderableType
     from rich.live import Live
     from rich.text import Text
@@ -32,7 +34,7 @@ class LiveLine:
         self._is_shown = is_shown
         self._live: Live | None = None
 
-    def __enter__(self) -> LiveLine:
+    def __enter__(self) -> Self:
         """Begin to show it."""
         if self._is_shown and sys.stderr.isatty():
             from rich.console import Console
