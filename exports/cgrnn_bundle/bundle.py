@@ -48,6 +48,10 @@ class Bundle:
     arrays: Arrays = field(repr=False)
     card: str | None = None
 
+    def fingerprint(self) -> str:
+        """Return a SHA-256, in hexadecimal, of all that decides how the model plays: everything but the card."""
+        return hashlib.sha256(self.manifest.to_json({}) + self.transition + write_tensors(self.arrays)).hexdigest()
+
 
 def load(path: str | os.PathLike[str], *, verify: bool = True) -> Bundle:
     """Return the bundle at `path`, a folder or a .zip; BundleError, one sentence, on anything that FORMAT.md forbids.

@@ -18,7 +18,7 @@ from cgrnn_bundle import __version__
 from cgrnn_bundle.errors import BundleError
 from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seconds, Seed, Temperature
 from cgrnn_live.errors import UsageError
-from cgrnn_live.jam_options import Mode, Offset, Patience, Sync, Trigger
+from cgrnn_live.jam_options import Bars, Log, Mode, Offset, Patience, Sync, Trigger
 from cgrnn_live.options import FrameLength, OptionError, check_range, number, parse_frame, whole_number
 from cgrnn_live.wave_command import audio
 
@@ -78,6 +78,8 @@ def play(
     ] = 80,
     seed: Seed = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE.mid", help="Write what is played to this file.")] = None,
+    log: Log = None,
+    bars: Bars = 8,
     duration: Annotated[
         float | None,
         typer.Option(
@@ -109,8 +111,8 @@ def play(
         )
     sampling = _sampling(seed, model, temperature, gibbs, low, high, scale)
 
-    from cgrnn_live.session import Setup
     from cgrnn_live.session import play as play_session
+    from cgrnn_live.setup import Setup
 
     setup = Setup(
         port=port,
@@ -127,6 +129,8 @@ def play(
         channel=channel,
         velocity=velocity,
         record=record,
+        log=log,
+        bars=bars,
         duration=duration,
         api=api,
         allow_echo=allow_echo,
@@ -155,6 +159,20 @@ def render(
     from cgrnn_live.render import render as render_file
 
     summary = render_file(prompt, out, seconds, _sampling(seed, model, temperature, gibbs, low, high, scale))
+    if as_json:
+        _print_json(summary)
+
+
+@app.command()
+def replay(
+    log: Annotated[Path, typer.Argument(metavar="FILE.log", help="What --log wrote.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.mid", help="The file to write.")],
+    as_json: Json = False,
+) -> None:
+    """Play a logged performance again, offline, note for note."""
+    from cgrnn_live.replay import replay as replay_log
+
+    summary = replay_log(log, out)
     if as_json:
         _print_json(summary)
 

@@ -28,11 +28,22 @@ FINE_WAIT = 20 * MILLISECOND
 """The last stretch before a deadline is slept: waiting on the inbox may overshoot by a scheduler's tick."""
 
 
+class Stopped(Exception):
+    """Somebody asked that the performance end."""
+
+
 class Arrival(NamedTuple):
     """A MIDI message that came in: its time on the clock's axis in nanoseconds, and its bytes."""
 
     at: int
     message: Message
+
+
+class Grid(NamedTuple):
+    """Where the bars are: a bar line, in the clock's nanoseconds, and the nanoseconds of a quarter note."""
+
+    bar_line: int
+    beat: float
 
 
 class Clock(Protocol):
@@ -69,11 +80,11 @@ class Clock(Protocol):
         ...
 
     def wait(self, until: int) -> Arrival | None:
-        """Return what arrives next, or None once it is ``until`` or `wake` was called."""
+        """Return what arrives next, or None once it is ``until``; raise `Stopped` after `stop`."""
         ...
 
-    def wake(self) -> None:
-        """End a `wait` early; safe from signal handlers and other threads."""
+    def stop(self) -> None:
+        """End a `wait`, this one or the next, with `Stopped`; safe from signal handlers and other threads."""
         ...
 
 
@@ -114,7 +125,7 @@ class InternalClock(EvenGrid):
         return self._origin + round(frame * self._frame_ns)
 
     def wait(self, until: int) -> Arrival | None:
-        """Return the next arrival, or None at ``until`` or after `wake`.
+        """Return the next arrival, or None at ``until``; `Stopped` once all is returned that came before `stop`.
 
         What arrives in the last `FINE_WAIT` is returned at ``until``.
         """
@@ -122,7 +133,7 @@ class InternalClock(EvenGrid):
             left = until - self.now()
             patience = max(0, left - FINE_WAIT)
             try:
-                return self.inbox.get(block=patience > 0, timeout=patience / SECOND)
+                return _arrival(self.inbox.get(block=patience > 0, timeout=patience / SECOND))
             except Empty:
                 if patience == 0:
                     break
@@ -130,12 +141,18 @@ class InternalClock(EvenGrid):
             if (left := until - early - self.now()) > 0:
                 time.sleep(left / SECOND)
         with suppress(Empty):
-            return self.inbox.get_nowait()
+            return _arrival(self.inbox.get_nowait())
         return None
 
-    def wake(self) -> None:
-        """End a `wait` early."""
+    def stop(self) -> None:
+        """See `Clock.stop`."""
         self.inbox.put(None)
+
+
+def _arrival(item: Arrival | None) -> Arrival:
+    if item is None:
+        raise Stopped
+    return item
 
 
 class OfflineClock(EvenGrid):
@@ -146,6 +163,7 @@ class OfflineClock(EvenGrid):
         self._frame_ns = frame_seconds * SECOND
         self._arrivals = deque(arrivals)
         self._now = -START_LEAD
+        self._is_stopped = False
 
     def start(self) -> None:
         """The grid is fixed already."""
@@ -159,7 +177,9 @@ class OfflineClock(EvenGrid):
         return round(frame * self._frame_ns)
 
     def wait(self, until: int) -> Arrival | None:
-        """Jump to the next arrival before ``until`` and return it, or jump to ``until``."""
+        """Jump to the next arrival before ``until`` and return it, or jump to ``until``; `Stopped` after `stop`."""
+        if self._is_stopped:
+            raise Stopped
         if self._arrivals and self._arrivals[0].at < until:
             arrival = self._arrivals.popleft()
             self._now = max(self._now, arrival.at)
@@ -167,5 +187,6 @@ class OfflineClock(EvenGrid):
         self._now = max(self._now, until)
         return None
 
-    def wake(self) -> None:
-        """Nothing waits here."""
+    def stop(self) -> None:
+        """See `Clock.stop`."""
+        self._is_stopped = True

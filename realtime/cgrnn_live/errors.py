@@ -5,6 +5,7 @@
     ├── portnames.PortError             a MIDI system or port that is missing, ambiguous or in use
     ├── prompt.PromptError              a MIDI file that cannot be read, or holds no notes
     ├── recording.FileError             a file that cannot be written
+    ├── session_log.LogError            a log that cannot be read
     ├── sound_card.SoundError           no sound device, or one that cannot be found or opened
     ├── wave_prompt.WavePromptError     a sound file that cannot be read, or cannot be gone on from
     └── wave_render.WaveLengthError     a sound that is too long for its file

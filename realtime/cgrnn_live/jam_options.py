@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -44,5 +45,18 @@ Offset = Annotated[
         parser=number("--offset", -200, 200),
         metavar="MS",
         help="With --sync midi: send notes so much later than the clock says, or earlier if below 0.",
+    ),
+]
+Log = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.log", help="Write down all that decides what is played; `replay` plays it again."),
+]
+Bars = Annotated[
+    int,
+    typer.Option(
+        "--bars",
+        parser=whole_number("--bars", 1, 256),
+        metavar="N",
+        help="How many bars controller 29 keeps, of what was just played.",
     ),
 ]

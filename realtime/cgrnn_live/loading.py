@@ -9,6 +9,7 @@ from cgrnn_bundle.errors import BundleError
 from cgrnn_bundle.shipped import find_bundle, shipped_bundles
 
 if TYPE_CHECKING:
+    from cgrnn_bundle.bundle import Bundle
     from cgrnn_live.engine import Engine, Evidence
     from cgrnn_live.wave_engine import WaveEngine
 
@@ -36,15 +37,22 @@ class Sampling:
     scale: frozenset[int] | None = None
 
 
-def open_engine(sampling: Sampling) -> tuple[Engine, Evidence]:
-    """Return the engine, its probe checked, and what its frames may hold; BundleError if it cannot be had."""
+def load_model(sampling: Sampling) -> Bundle:
+    """Return the model's bundle; BundleError if it cannot be had."""
     from cgrnn_bundle.bundle import load
+
+    return load(find_bundle(default_model() if sampling.model is None else sampling.model))
+
+
+def open_engine(sampling: Sampling, bundle: Bundle | None = None) -> tuple[Engine, Evidence]:
+    """Return the engine, its probe checked, and what its frames may hold; BundleError if it cannot be had.
+
+    ``bundle`` is the model's, where it is loaded already.
+    """
     from cgrnn_live.engine import Engine, Evidence  # ONNX Runtime: more than half a second
 
-    name = default_model() if sampling.model is None else sampling.model
-    engine = Engine(
-        load(find_bundle(name)), seed=sampling.seed, temperature=sampling.temperature, sweeps=sampling.gibbs
-    )
+    bundle = bundle or load_model(sampling)
+    engine = Engine(bundle, seed=sampling.seed, temperature=sampling.temperature, sweeps=sampling.gibbs)
     return engine, Evidence.build(sampling.low, sampling.high, sampling.scale)
 
 

@@ -20,13 +20,14 @@ first frame of the place where the song goes on.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrnn_live.clock import MILLISECOND, Arrival, Clock
+from cgrnn_live.clock import MILLISECOND, Arrival, Clock, Stopped
 from cgrnn_live.lateness import Effort, Report
 from cgrnn_live.ledger import Ledger, Send
 from cgrnn_live.listener import Listener, is_panic
@@ -37,15 +38,15 @@ if TYPE_CHECKING:
 
 Frame = NDArray[np.bool_]
 
+Control = Callable[[Arrival], None]
+"""Takes in a message that may change how the model plays."""
+
 LOOKAHEAD = 20 * MILLISECOND
 """From the last thing heard to the frame that answers it: several times what a step takes."""
 
 
 REST = 100 * MILLISECOND
 """Between two looks at a song that stands."""
-
-QUIET = 30 * MILLISECOND
-"""Before and after a deadline, in which other threads had better leave the interpreter to this one."""
 
 COLUMNS = 64
 """Intervals that are kept for whoever shows them; they look several times a second."""
@@ -77,11 +78,12 @@ class Player:
         prompt: Sequence[Frame] = (),
         role: Role | None = None,
         listener: Listener | None = None,
+        controls: Sequence[Control] = (),
         monitor: Send = lambda message, at: None,
     ) -> None:
         """Play ``prompt``, then improvise: alone or, with ``role`` and ``listener``, with whoever plays.
 
-        ``monitor`` is given every message that arrives.
+        ``monitor`` is given every message that arrives, ``controls`` those that are not the clock's.
         """
         self._improviser = improviser
         self._evidence = evidence
@@ -91,12 +93,15 @@ class Player:
         self._prompt = prompt
         self._role = role or Free()
         self._listener = listener
+        self._controls = controls
         self._monitor = monitor
         self._played = no_notes()
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
-        self._is_stopping = False
-        self._next_due = 0
+        self.waits = False
+        """Whether the song stands that the clock follows."""
+        self.next_due = 0
+        """When the next frame is due, on the clock's axis; or was, where the song stands."""
         self.report = Report()
         self.columns: deque[tuple[Frame, Frame]] = deque(maxlen=COLUMNS)
         """What the model and the player sounded in each interval that is over, (128,); to be taken from its left."""
@@ -104,18 +109,18 @@ class Player:
     def run(self, frame_count: int | None = None) -> Report:
         """Play ``frame_count`` frames, or until `stop`; however that goes, every sounding note is ended."""
         try:
-            self._clock.start()
-            if self._listener is not None:
-                self._listener.open(min(self._clock.now(), self._clock.due(-1)))
-            self._play(frame_count)
+            with suppress(Stopped):
+                self._clock.start()
+                if self._listener is not None:
+                    self._listener.open(min(self._clock.now(), self._clock.due(-1)))
+                self._play(frame_count)
         finally:
             self._ledger.close(self._clock.now())
         return self.report
 
     def stop(self) -> None:
         """Make `run` return soon; safe from signal handlers and other threads."""
-        self._is_stopping = True
-        self._clock.wake()
+        self._clock.stop()
 
     @property
     def model_plays(self) -> bool:
@@ -134,19 +139,12 @@ class Player:
             return None
         return self._ledger.sounding, [] if self._listener is None else self._listener.held
 
-    @property
-    def is_due_soon(self) -> bool:
-        """Whether a frame is due within `QUIET`, or just was."""
-        return abs(self._next_due - self._clock.now()) < QUIET
-
     def _play(self, frame_count: int | None) -> None:
         number = self._clock.next_frame()
         while frame_count is None or self._count < frame_count:
             jumps = self._clock.jumps
             chosen = self._choose(number)
             self._take_until(number)
-            if self._is_stopping:
-                return
             if self._clock.is_running and self._clock.jumps == jumps:
                 self._commit(number, chosen)
                 self._is_open = True
@@ -162,7 +160,7 @@ class Player:
         frame_ns = self._clock.due(number) - self._clock.due(number - 1)  # 0 where neither can be told
         if self._role.hears_player and frame_ns > 0:
             self._take_until(number, min(LOOKAHEAD, frame_ns // 2))
-        if self._is_stopping or not self._clock.is_running:
+        if not self._clock.is_running:
             return None
         self._close_interval()
         if not self._role.model_plays:
@@ -176,9 +174,11 @@ class Player:
         self._ledger.silence(self._clock.now())
         self._close_interval()
         self._played = no_notes()
-        while not self._is_stopping and not self._clock.is_running:
+        self.waits = not self._clock.is_running
+        while not self._clock.is_running:
             if (arrival := self._clock.wait(self._clock.now() + REST)) is not None:
                 self._take(arrival)
+        self.waits = False
         if self._listener is not None:
             self._listener.open(self._clock.now())
 
@@ -206,7 +206,7 @@ class Player:
 
     def _commit(self, number: int, chosen: Frame | None) -> None:
         due, end, now = self._clock.due(number), self._clock.due(number + 1), self._clock.now()
-        self._next_due = end
+        self.next_due = end
         if now >= end:
             self.report.dropped += 1
             return
@@ -224,11 +224,9 @@ class Player:
         self.report.add(now - due)
 
     def _take_until(self, frame: int, lead: int = 0) -> None:
-        """Wait until ``lead`` (ns) before ``frame`` is due, taking in what arrives; no longer than the song runs there
-        and nobody stops the player.
-        """
+        """Wait until ``lead`` (ns) before ``frame`` is due, taking in what arrives; no longer than the song runs on."""
         jumps = self._clock.jumps
-        while not self._is_stopping and self._clock.is_running and self._clock.jumps == jumps:
+        while self._clock.is_running and self._clock.jumps == jumps:
             if (arrival := self._clock.wait(self._clock.due(frame) - lead)) is not None:
                 self._take(arrival)
             elif self._clock.now() >= self._clock.due(frame) - lead:
@@ -239,6 +237,8 @@ class Player:
         self._monitor(arrival.message, arrival.at)
         if self._clock.hear(arrival):
             return
+        for control in self._controls:
+            control(arrival)
         if self._listener is None or not self._listener.hear(arrival):
             falls_silent = self._role.control(arrival.message) or is_panic(arrival.message)
         elif falls_silent := self._role.note_begun():

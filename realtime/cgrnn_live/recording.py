@@ -28,8 +28,30 @@ class FileError(UsageError):
     """A file that cannot be written."""
 
 
+class Take:
+    """A performance as a MIDI file: a track of what the model played, and one of what the player did, if anything."""
+
+    def __init__(self, bpm: float) -> None:
+        """Begin with nothing; seconds become ticks at ``bpm``."""
+        self._bpm = bpm
+        self._tracks = {name: Track(name, bpm) for name in (MODEL, PLAYER)}
+
+    def add(self, track: str, message: Message, seconds: float) -> None:
+        """Add a message to `MODEL` or `PLAYER`, at ``seconds`` after the beginning or at it.
+
+        Only channel messages: a file has no place for a DAW's transport and its other system messages.
+        """
+        if message[0] < SYSTEM:
+            self._tracks[track].add(message, max(0.0, seconds))
+
+    def file(self, seconds: float) -> bytes:
+        """Return the file; notes that still sound end at ``seconds``."""
+        tracks = [track for name, track in self._tracks.items() if name == MODEL or not track.is_empty]
+        return midi_file([track.chunk(max(0.0, seconds)) for track in tracks], self._bpm)
+
+
 class Recording:
-    """A MIDI file in the making: one track of what the model played and, if there was any, one of what the player did.
+    """A take that is saved while it goes on.
 
     Messages may be added by one thread while another saves.
     """
@@ -38,34 +60,27 @@ class Recording:
         """Write an empty file at once, FileError if that fails; times are ``clock``'s, counted from frame 0."""
         self._path = path
         self._clock = clock
-        self._bpm = bpm
-        self._tracks = {name: Track(name, bpm) for name in (MODEL, PLAYER)}
+        self._take = Take(bpm)
         self._lock = threading.Lock()
         self._next_saving = clock.now() + SAVE_EVERY
         self._has_failed = False
         self.save()
 
     def add(self, track: str, message: Message, at: int) -> None:
-        """Add a message to `MODEL` or `PLAYER` at a time of the clock.
-
-        Only channel messages: a file has no place for a DAW's transport and its other system messages.
-        """
-        if message[0] >= SYSTEM:
-            return
+        """Add a message to `MODEL` or `PLAYER` at a time of the clock; see `Take.add`."""
         with self._lock:
-            self._tracks[track].add(message, self._seconds(at))
+            self._take.add(track, message, self._seconds(at))
 
-    def save(self) -> None:
-        """Write all that is there; notes that still sound end now.
+    def save(self, at: int | None = None) -> None:
+        """Write all that is there; notes that still sound end ``at`` (ns), or now.
 
         Raises:
             FileError: it cannot be written; the file is as it was after the last `save`.
         """
-        seconds = self._seconds(self._clock.now())
+        seconds = self._seconds(self._clock.now() if at is None else at)
         with self._lock:
-            tracks = [self._tracks[MODEL]] + [track for track in [self._tracks[PLAYER]] if not track.is_empty]
-            chunks = [track.chunk(seconds) for track in tracks]
-        write_whole(self._path, midi_file(chunks, self._bpm))
+            data = self._take.file(seconds)
+        write_whole(self._path, data)
 
     def update(self) -> None:
         """Save now and then; if that fails, say so once, keep the last file saved, and try again later."""
@@ -81,7 +96,7 @@ class Recording:
             self._has_failed = True
 
     def _seconds(self, at: int) -> float:
-        return max(0.0, (at - self._clock.due(0)) / SECOND)
+        return (at - self._clock.due(0)) / SECOND
 
 
 def is_same_file(path: Path, other: Path) -> bool:

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cgrnn_live import ports
-from cgrnn_live.clock import MILLISECOND, SECOND, InternalClock
+from cgrnn_live.capture import Capture
+from cgrnn_live.clock import SECOND, Grid, InternalClock
 from cgrnn_live.keys import Keys
-from cgrnn_live.lateness import Effort
-from cgrnn_live.ledger import Ledger, Message
-from cgrnn_live.listener import Listener
-from cgrnn_live.loading import Sampling, open_engine
-from cgrnn_live.options import DEFAULT_BPM, FrameLength, clocks_per_frame, frame_seconds
+from cgrnn_live.ledger import Message
+from cgrnn_live.loading import load_model, open_engine
 from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
-from cgrnn_live.prompt import read_prompt
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
-from cgrnn_live.roles import PATIENCE_SECONDS, Mode, Modes
-from cgrnn_live.song_clock import SongClock
+from cgrnn_live.replay import header
+from cgrnn_live.session_log import LoggingClock, SessionLog
+from cgrnn_live.setup import Setup, frame_count, make_player, prompt_frames, song_of
 from cgrnn_live.status import tell
 from cgrnn_live.view import View
-
-Sync = Literal["internal", "midi"]
-
-
-@dataclass(frozen=True)
-class Setup:
-    """Where and how to play: the command's options."""
-
-    port: str
-    sampling: Sampling
-    input: str | None = None
-    mode: Mode = "free"
-    patience: int | None = None
-    trigger: int | None = None
-    sync: Sync = "internal"
-    offset: float = 0.0
-    prompt: Path | None = None
-    bpm: float | None = None
-    frame: FrameLength | None = None
-    channel: int = 1
-    velocity: int = 80
-    record: Path | None = None
-    duration: float | None = None
-    api: str = "auto"
-    allow_echo: bool = False
-    is_quiet: bool = False
 
 
 def play(setup: Setup) -> dict[str, Any]:
@@ -65,72 +35,80 @@ def play(setup: Setup) -> dict[str, Any]:
         raise FileError(f"{setup.record} is the prompt itself; give another name for the file to record.")
     api = ports.choose_api(setup.api)
     output_name, input_name = _find_ports(setup, api)
-    engine, evidence = open_engine(setup.sampling)
-    seconds = frame_seconds(engine.frame_spec.frame_seconds, setup.frame, setup.bpm)
-    spec = replace(engine.frame_spec, frame_seconds=seconds)
-    # Off the beat grid the phrase sounds as it was written; on it a frame is a note value, however long it lasts here.
-    prompt_spec = engine.frame_spec if spec.note_value else spec
-    prompt = [] if setup.prompt is None else list(read_prompt(setup.prompt, prompt_spec).frames)
-    is_listening = setup.mode != "free"
-    time = InternalClock(seconds)
-    song = None
-    if setup.sync == "midi":
-        clocks = clocks_per_frame(engine.frame_spec.frame_seconds, setup.frame)
-        song = SongClock(time, clocks, setup.bpm or DEFAULT_BPM, round(setup.offset * MILLISECOND))
+    bundle = load_model(setup.sampling)
+    engine, evidence = open_engine(setup.sampling, bundle)
+    own = engine.frame_spec
+    prompt = prompt_frames(setup, own)
+    time = InternalClock(setup.spec(own).frame_seconds)
     with ExitStack() as opened:
+        log = None
+        if setup.log is not None:
+            listens = input_name is not None or ports.has_virtual_ports(api)
+            log = SessionLog(setup.log, header(setup, bundle.fingerprint(), prompt, listens=listens))
+        told = time if log is None else LoggingClock(time, log.entries)
+        song = song_of(setup, own, told)
         heard = _open_input(api, input_name, time, hears_clock=song is not None)
         if heard is not None:
             opened.enter_context(closing(heard))
         output = opened.enter_context(closing(ports.Output(output_name, api)))
-        recording = None
-        if setup.record is not None:
-            recording = Recording(setup.record, time, setup.bpm or DEFAULT_BPM)
-            opened.callback(recording.save)
+        recording = None if setup.record is None else Recording(setup.record, time, setup.tempo)
+        capture = Capture(song.grid if song else _even_bars(time, setup.tempo), setup.bars, Path())
 
         def send(message: Message, at: int) -> None:
             output.send(message)
-            record(MODEL, message, at)
+            keep(MODEL, message, at)
 
-        def record(track: str, message: Message, at: int) -> None:
+        def keep(track: str, message: Message, at: int) -> None:
+            capture.add(track, message, at)
             if recording is not None:
                 recording.add(track, message, at)
 
-        patience = math.ceil(PATIENCE_SECONDS / seconds) if setup.patience is None else setup.patience
-        modes = Modes(setup.mode, begins=bool(prompt), patience=patience, trigger=setup.trigger)
-        player = Player(
+        def end() -> None:
+            at = time.now()
+            if log is not None:
+                log.close(at)
+            if recording is not None:
+                recording.save(at)
+
+        opened.callback(end)
+        player, modes = make_player(
+            setup,
             engine,
             evidence,
-            song or time,
-            Ledger(send, channel=setup.channel, velocity=setup.velocity),
-            Effort(engine.sweeps),
+            song or told,
             prompt=prompt,
-            role=modes,
-            listener=Listener(spec) if heard is not None else None,
-            monitor=lambda message, at: record(PLAYER, message, at),
+            listens=heard is not None,
+            send=send,
+            monitor=lambda message, at: keep(PLAYER, message, at),
+            controls=[capture.hear],
         )
-        frame_count = None if setup.duration is None or song else math.ceil(setup.duration / seconds)
-        ends = [] if setup.duration is None or song is None else [_ending(player, time, setup.duration)]
+        watch = [capture.update, *([recording.update] if recording else []), *([log.update] if log else [])]
+        if setup.duration is not None and song is not None:
+            watch.append(_ending(player, time, setup.duration))
         tell(f"Playing into {output.name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
-        if heard is not None and is_listening:
+        if heard is not None and setup.mode != "free":
             advice = "" if setup.input else "; connect your keyboard to it, or give --input NAME"
             tell(f"Listening to {heard.name!r}{advice}.")
         if heard is not None and song is not None:
             tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
-        has_tempo = setup.frame is None or setup.frame.is_note_value
-        bpm = (setup.bpm or DEFAULT_BPM) if has_tempo else None
         keys = Keys(time.inbox.put, time.now, player.stop, are_wanted=not setup.is_quiet)
-        view = View(player, lambda: modes.mode, song, bpm=bpm, keys=keys.are_read, is_shown=not setup.is_quiet)
+        bpm = setup.tempo if setup.frame is None or setup.frame.is_note_value else None
+        view = View(
+            player, lambda: modes.mode, song, bpm=bpm, now=time.now, keys=keys.are_read, is_shown=not setup.is_quiet
+        )
         with ending_on_signals(player.stop), opened.pop_all(), keys, view:
-            perform(player, frame_count, watch=[view.update, *ends, *([recording.update] if recording else [])])
+            perform(player, frame_count(setup, own), watch=[view.update, *watch])
     if setup.record is not None:
         tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")
+    if setup.log is not None:
+        tell(f"Logged in {setup.log}; `cgrnn-live replay` plays it again.")
     return {
         "port": output_name,
         "input": None if heard is None else heard.name,
         "api": api,
         "mode": modes.mode,
         "seed": setup.sampling.seed,
-        "frame_seconds": seconds,
+        "frame_seconds": setup.spec(own).frame_seconds,
         "sync": setup.sync,
         **({} if song is None else {"bpm": round(song.follower.bpm, 3), "clocks_lost": song.follower.lost}),
         "notes": player.notes,
@@ -153,6 +131,11 @@ def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:
             f"Input and output are both {output!r}, so the model would hear itself; give two ports, or --allow-echo."
         )
     return output, source
+
+
+def _even_bars(time: InternalClock, bpm: float) -> Callable[[int], Grid]:
+    """Return the grid of bars that begin with frame 0, at the tempo."""
+    return lambda at: Grid(time.due(0), 60 * SECOND / bpm)
 
 
 def _ending(player: Player, clock: InternalClock, seconds: float) -> Callable[[], None]:

@@ -89,7 +89,7 @@ class Status(LiveLine):
 
     def _state(self) -> str:
         turn = "plays" if self._player.model_plays else "listens"
-        if self._song is not None and not self._song.is_running:
+        if self._player.waits:
             turn = "waits for the song"
         return f"{self._mode()}: {turn}  frame {self._player.report.frames}  notes {self._player.notes}"
 

@@ -31,6 +31,8 @@ PLAIN, DIM = "\x1b[0m", "\x1b[2m"
 COLOURS = ("0", "36", "33", "36", "36", "36;43", "33", "33;46", "33")
 """Of each of these: the model's cyan, 6, the player's yellow, 3."""
 
+QUIET = 30 * MILLISECOND
+"""Before and after a deadline: nothing is drawn."""
 PATIENCE = 3
 """So many times in a row it waits for a frame that is due; where frames are short, one always is."""
 
@@ -45,6 +47,7 @@ class View(Status):
         song: SongClock | None = None,
         *,
         bpm: float | None = None,
+        now: Callable[[], int],
         keys: bool = False,
         is_shown: bool = True,
     ) -> None:
@@ -55,11 +58,13 @@ class View(Status):
             mode: tells the mode.
             song: what it follows, if anything.
             bpm: the tempo, where it follows nothing and frames have one.
+            now: tells the time on the player's axis. (Its own clock is for its thread only.)
             keys: whether the terminal's keys are read.
             is_shown: whether to show anything.
         """
         super().__init__(player, mode, song, is_shown=is_shown)
         self._bpm = bpm
+        self._now = now
         self._keys = keys
         self._roll = Roll()
         self._size: tuple[int, int] | None = None
@@ -90,7 +95,7 @@ class View(Status):
         state = (self._state(), None if now is None else now.tobytes())
         if state == self._drawn and not self._has_news:
             return None
-        if self._player.is_due_soon and self._waited < PATIENCE:
+        if abs(self._player.next_due - self._now()) < QUIET and self._waited < PATIENCE:
             self._waited += 1
             return None
         self._waited, self._drawn, self._has_news = 0, state, False

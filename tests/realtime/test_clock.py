@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from cgrnn_live.clock import MILLISECOND, START_LEAD, Arrival, InternalClock, OfflineClock
+from cgrnn_live.clock import MILLISECOND, START_LEAD, Arrival, InternalClock, OfflineClock, Stopped
 
 NOTE = (0x90, 60, 80)
 
@@ -59,12 +59,22 @@ def test_what_arrives_in_the_last_stretch_is_not_left_for_the_next_wait(monkeypa
     assert clock.wait(clock.now() + 5 * MILLISECOND) == arrival
 
 
-def test_waking_ends_the_wait() -> None:
+def test_stopping_ends_the_wait() -> None:
     clock = InternalClock(0.25)
-    threading.Timer(0.01, clock.wake).start()
+    threading.Timer(0.01, clock.stop).start()
     began = time.monotonic()
-    assert clock.wait(clock.now() + 60_000 * MILLISECOND) is None
+    with pytest.raises(Stopped):
+        clock.wait(clock.now() + 60_000 * MILLISECOND)
     assert time.monotonic() - began < 30
+
+
+def test_what_came_before_a_stop_is_returned_before_it() -> None:
+    clock = InternalClock(0.25)
+    clock.inbox.put(Arrival(1, NOTE))
+    clock.stop()
+    assert clock.wait(0) == Arrival(1, NOTE)
+    with pytest.raises(Stopped):
+        clock.wait(0)
 
 
 def test_the_offline_clock_jumps_to_arrivals_then_to_the_deadline() -> None:

@@ -86,7 +86,7 @@ def test_a_note_in_the_last_stretch_of_a_wait_still_stops_the_frame_that_was_cho
 
 
 def test_stopping_does_not_wait_for_the_end_of_a_long_frame() -> None:
-    class Stopped(InternalClock):
+    class Signalled(InternalClock):
         """A signal comes while the loop waits for the cut-off of frame 1."""
 
         def wait(self, until: int) -> Arrival | None:
@@ -96,7 +96,7 @@ def test_stopping_does_not_wait_for_the_end_of_a_long_frame() -> None:
             return super().wait(until)
 
     stops: list[int] = []
-    clock = Stopped(5.0)
+    clock = Signalled(5.0)
     stage = Stage(listens=True, clock=clock)
     stage.player.run()
     assert clock.now() < clock.due(1)

@@ -14,6 +14,7 @@ from cgrnn_live.view import PATIENCE, View
 from stage import Stage, key, pitches
 
 FRAMES = 8
+DUE = FRAMES * 250 * MILLISECOND
 
 
 class Terminal(io.StringIO):
@@ -59,7 +60,7 @@ def jam() -> Stage:
 
 def test_the_roll_stands_above_the_lines_and_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = sit(monkeypatch, COLUMNS="70")
-    with View(jam().player, lambda: "accompany", bpm=120.0, keys=True) as view:
+    with View(jam().player, lambda: "accompany", now=lambda: DUE, bpm=120.0, keys=True) as view:
         lines = drawn(view, terminal)
     assert len(lines) == 15  # the sixteenth would make the terminal scroll
     assert [line.split() for line in lines if set("▀▄█▘▖▛▙▌") & set(line)] == [
@@ -82,7 +83,7 @@ def test_colours_tell_the_two_apart_or_the_shape_does(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
     terminal = sit(monkeypatch, **variables)
-    with View(jam().player, lambda: "accompany") as view:
+    with View(jam().player, lambda: "accompany", now=lambda: DUE) as view:
         for _ in range(PATIENCE + 1):
             view.update()
         text = terminal.getvalue()
@@ -97,7 +98,7 @@ def test_colours_tell_the_two_apart_or_the_shape_does(
 @pytest.mark.parametrize(("name", "value"), [("LINES", "11"), ("COLUMNS", "39")])
 def test_a_small_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     terminal = sit(monkeypatch, **{name: value})
-    with View(jam().player, lambda: "accompany") as view:
+    with View(jam().player, lambda: "accompany", now=lambda: DUE) as view:
         view.update()
         lines = shown(terminal)
     assert [line[:35] for line in lines if line.strip()] == ["accompany: plays  frame 8  notes 8 "]
@@ -106,7 +107,7 @@ def test_a_small_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch, name: st
 def test_a_terminal_that_has_no_blocks_has_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = sit(monkeypatch)
     monkeypatch.setattr(Terminal, "encoding", "cp1252")
-    with View(jam().player, lambda: "accompany") as view:
+    with View(jam().player, lambda: "accompany", now=lambda: DUE) as view:
         view.update()
         assert "".join(shown(terminal)).startswith("accompany: plays  frame 8  notes 8  +0")
 
@@ -114,8 +115,8 @@ def test_a_terminal_that_has_no_blocks_has_one_line(monkeypatch: pytest.MonkeyPa
 def test_nothing_is_drawn_while_a_frame_is_due_but_where_one_always_is(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = sit(monkeypatch)
     stage = jam()
-    assert stage.player.is_due_soon
-    with View(stage.player, lambda: "accompany") as view:
+    assert stage.player.next_due == DUE
+    with View(stage.player, lambda: "accompany", now=lambda: DUE - 29 * MILLISECOND) as view:
         shown(terminal)
         for _ in range(PATIENCE):
             view.update()
@@ -124,22 +125,26 @@ def test_nothing_is_drawn_while_a_frame_is_due_but_where_one_always_is(monkeypat
         assert len(shown(terminal)) > 10
         view.update()
         assert shown(terminal) == [""], "nothing is new"
+    with View(stage.player, lambda: "accompany", now=lambda: DUE - 31 * MILLISECOND) as view:
+        shown(terminal)
+        view.update()
+        assert len(shown(terminal)) > 10
 
 
 def test_the_line_is_left_standing(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = sit(monkeypatch)
-    with View(jam().player, lambda: "accompany", keys=True) as view:
+    with View(jam().player, lambda: "accompany", now=lambda: DUE, keys=True) as view:
         drawn(view, terminal)
     assert {line.strip() for line in shown(terminal)} == {view.line(), ""}
 
 
 def test_nobody_sees_it_without_a_terminal_or_where_quiet_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = sit(monkeypatch)
-    with View(jam().player, lambda: "accompany", is_shown=False) as view:
+    with View(jam().player, lambda: "accompany", now=lambda: DUE, is_shown=False) as view:
         view.update()
     assert terminal.getvalue() == ""
     monkeypatch.setattr(Terminal, "isatty", lambda self: False)
-    with View(jam().player, lambda: "accompany") as view:
+    with View(jam().player, lambda: "accompany", now=lambda: DUE) as view:
         view.update()
     assert terminal.getvalue() == ""
 
@@ -152,7 +157,7 @@ def test_of_a_song_it_tells_tempo_and_phase() -> None:
     clock = SongClock(OfflineClock(0.25, [Arrival(900 * MILLISECOND, (START,)), *arrivals]), 12, 120)
     stage = Stage(clock=clock)
     stage.player.run(4)
-    assert View(stage.player, lambda: "free", clock).lines()[0] == (
+    assert View(stage.player, lambda: "free", clock, now=clock.now).lines()[0] == (
         f"free: plays  frame 4  notes 4  {clock.follower.bpm:.1f} BPM  phase +4.0 ms"
     )
 
@@ -160,7 +165,7 @@ def test_of_a_song_it_tells_tempo_and_phase() -> None:
 def test_the_step_is_what_sampling_took() -> None:
     stage = Stage(cost=lambda call, sweeps: 7 * MILLISECOND)
     stage.player.run(2)
-    assert "  step 7.00 ms  " in View(stage.player, lambda: "free").lines()[1]
+    assert "  step 7.00 ms  " in View(stage.player, lambda: "free", now=stage.clock.now).lines()[1]
 
 
 def test_the_player_keeps_what_both_sounded_in_each_interval() -> None:
