@@ -21,17 +21,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
+from cgrnn_live.banks import RECALL, SAVE
+from cgrnn_live.capture import KEEP
 from cgrnn_live.clock import Arrival
 from cgrnn_live.ledger import CONTROL, Message
 from cgrnn_live.listener import ALL_SOUND_OFF
 from cgrnn_live.roles import PASS_TURN, PROGRAM_CHANGE
 
-SAVE_BANK, RECALL_BANK, KEEP = 27, 28, 29
 DOWN = 127
 
 QUIT = ("q", "\x03")
 """The second is Ctrl-C where it does not come as a signal."""
-SAVE = "s"
+TO_SAVE = "s"
 BANKS = "123456789"
 
 MESSAGES: dict[str, Message] = {
@@ -59,9 +60,9 @@ class Keymap:
 
     def message(self, key: str) -> Message | None:
         """Return the message of a key, or None."""
-        was_saving, self._is_saving = self._is_saving, key == SAVE
+        was_saving, self._is_saving = self._is_saving, key == TO_SAVE
         if key in BANKS:
-            return (CONTROL, SAVE_BANK if was_saving else RECALL_BANK, int(key))
+            return (CONTROL, SAVE if was_saving else RECALL, int(key))
         return MESSAGES.get(key)
 
 
