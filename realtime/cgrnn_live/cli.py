@@ -135,6 +135,7 @@ def play(
         duration=duration,
         api=api,
         allow_echo=allow_echo,
+        is_quiet=as_json,
     )
     summary = play_session(setup)
     if as_json:

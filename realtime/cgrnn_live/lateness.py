@@ -53,6 +53,7 @@ class Report:
     reduced: frames drawn with fewer sweeps.
     held: frames replaced by the one before.
     dropped: frames whose whole interval had passed.
+    step: what sampling the last frame took, in nanoseconds.
     """
 
     frames: int = 0
@@ -60,6 +61,7 @@ class Report:
     reduced: int = 0
     held: int = 0
     dropped: int = 0
+    step: int = 0
     lateness: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, lateness: int) -> None:

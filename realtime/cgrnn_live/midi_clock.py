@@ -52,6 +52,7 @@ class ClockFollower:
         position: of the last clock, or the one at which the song stands, while no clock has come since a jump.
         jumps: how often the position changed other than by clocks, Start included.
         lost: clocks that never came.
+        error: how far the last clock came after it was expected, in ns.
     """
 
     def __init__(self, bpm: float = 120.0) -> None:
@@ -60,6 +61,7 @@ class ClockFollower:
         self.position = 0
         self.jumps = 0
         self.lost = 0
+        self.error = 0.0
         self._period = MINUTE / bpm / CLOCKS_A_QUARTER
         self._time: float | None = None  # of the last clock, filtered
         self._arrived = 0
@@ -157,7 +159,7 @@ class ClockFollower:
             self.lost += passed - 1
             self._skipped = (passed - 1, gap)
         expected = self._time + passed * self._period
-        error = at - expected
+        error = self.error = at - expected
         known = self._count
         self._count += 1
         gain = max(GAIN, (4 * known + 2) / ((known + 1) * (known + 2)))

@@ -15,7 +15,7 @@ from cgrnn_live.player import Player
 WATCH_SECONDS = 0.1
 """Between two looks at a performance."""
 
-ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 """Each where the system has it."""
 
 

@@ -19,7 +19,8 @@ first frame of the place where the song goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +47,9 @@ LOOKAHEAD = 20 * MILLISECOND
 
 REST = 100 * MILLISECOND
 """Between two looks at a song that stands."""
+
+COLUMNS = 64
+"""Intervals that are kept for whoever shows them; they look several times a second."""
 
 
 class Improviser(Protocol):
@@ -96,7 +100,11 @@ class Player:
         self._count = 0  # frames that were due so far
         self.waits = False
         """Whether the song stands that the clock follows."""
+        self.next_due = 0
+        """When the next frame is due, on the clock's axis; or was, where the song stands."""
         self.report = Report()
+        self.columns: deque[tuple[Frame, Frame]] = deque(maxlen=COLUMNS)
+        """What the model and the player sounded in each interval that is over, (128,); to be taken from its left."""
 
     def run(self, frame_count: int | None = None) -> Report:
         """Play ``frame_count`` frames, or until `stop`; however that goes, every sounding note is ended."""
@@ -123,6 +131,13 @@ class Player:
     def notes(self) -> int:
         """Notes that the model has begun so far."""
         return self._ledger.notes
+
+    @property
+    def sounding(self) -> tuple[Iterable[int], Iterable[int]] | None:
+        """The pitches that the model sounds and those that the player holds, in an interval that is not over."""
+        if not self._is_open:
+            return None
+        return self._ledger.sounding, [] if self._listener is None else self._listener.held
 
     def _play(self, frame_count: int | None) -> None:
         number = self._clock.next_frame()
@@ -173,6 +188,7 @@ class Player:
             return
         self._is_open = False
         theirs = no_notes() if self._listener is None else self._listener.close(self._clock.now())
+        self.columns.append((self._played, theirs))
         for heard in self._role.close(self._played, theirs):
             self._improviser.advance(heard)
 
@@ -183,12 +199,14 @@ class Player:
             self._effort.forget()
             return None
         frame = self._improviser.sample(self._evidence.holding(self._theirs()), sweeps)
-        self._effort.learn(sweeps, self._clock.now() - began)
+        self.report.step = self._clock.now() - began
+        self._effort.learn(sweeps, self.report.step)
         self.report.reduced += sweeps < self._effort.full
         return frame
 
     def _commit(self, number: int, chosen: Frame | None) -> None:
         due, end, now = self._clock.due(number), self._clock.due(number + 1), self._clock.now()
+        self.next_due = end
         if now >= end:
             self.report.dropped += 1
             return
@@ -221,9 +239,7 @@ class Player:
             return
         for control in self._controls:
             control(arrival)
-        if self._listener is None:
-            return
-        if not self._listener.hear(arrival):
+        if self._listener is None or not self._listener.hear(arrival):
             falls_silent = self._role.control(arrival.message) or is_panic(arrival.message)
         elif falls_silent := self._role.note_begun():
             self._prompt = ()

@@ -144,12 +144,14 @@ class Accompaniment(Uncontrolled):
 
 
 PROGRAM_CHANGE = 0xC0
+PASS_TURN = 31
+"""The controller that always passes the turn."""
 PRESSED = 64
 """Least value of a controller that is a pedal or a button, and down."""
 
 
 class Modes:
-    """One role at a time. Program changes 0, 1, 2 choose free, continue, accompany; the trigger passes the turn.
+    """One role at a time. Program changes 0, 1, 2 choose free, continue, accompany; controllers pass the turn.
 
     Whoever plays goes on playing when the mode changes, but that in "free" the model always does.
 
@@ -164,7 +166,7 @@ class Modes:
             mode: the first.
             begins: whether the model plays before the player has, in the modes that listen.
             patience: silent frames of the player's after which the model takes over, in "continue".
-            trigger: the number of a controller that passes the turn to the model or back, in "continue".
+            trigger: a controller that passes the turn to the model or back, in "continue", as `PASS_TURN` does.
         """
         self.mode: Mode = mode
         self._patience = patience
@@ -209,7 +211,7 @@ class Modes:
         if kind == PROGRAM_CHANGE and number < len(modes) and modes[number] != self.mode:
             self.mode = modes[number]
             self._role = self._of(self.mode, plays=self._role.model_plays)
-        elif kind == CONTROL and number == self._trigger and value >= PRESSED and self.mode == "continue":
+        elif kind == CONTROL and number in (PASS_TURN, self._trigger) and value >= PRESSED and self.mode == "continue":
             plays = not self._role.model_plays
             self._role = self._of(self.mode, plays=plays)
             return not plays

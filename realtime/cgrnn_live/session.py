@@ -10,6 +10,7 @@ from typing import Any
 from cgrnn_live import ports
 from cgrnn_live.capture import Capture
 from cgrnn_live.clock import SECOND, Grid, InternalClock
+from cgrnn_live.keys import Keys
 from cgrnn_live.ledger import Message
 from cgrnn_live.loading import load_model, open_engine
 from cgrnn_live.performance import ending_on_signals, perform
@@ -19,7 +20,8 @@ from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
 from cgrnn_live.replay import header
 from cgrnn_live.session_log import LoggingClock, SessionLog
 from cgrnn_live.setup import Setup, frame_count, make_player, prompt_frames, song_of
-from cgrnn_live.status import Status, tell
+from cgrnn_live.status import tell
+from cgrnn_live.view import View
 
 
 def play(setup: Setup) -> dict[str, Any]:
@@ -89,8 +91,13 @@ def play(setup: Setup) -> dict[str, Any]:
             tell(f"Listening to {heard.name!r}{advice}.")
         if heard is not None and song is not None:
             tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
-        with ending_on_signals(player.stop), opened.pop_all(), Status(player, lambda: modes.mode, song) as status:
-            perform(player, frame_count(setup, own), watch=[status.update, *watch])
+        keys = Keys(time.inbox.put, time.now, player.stop, are_wanted=not setup.is_quiet)
+        bpm = setup.tempo if setup.frame is None or setup.frame.is_note_value else None
+        view = View(
+            player, lambda: modes.mode, song, bpm=bpm, now=time.now, keys=keys.are_read, is_shown=not setup.is_quiet
+        )
+        with ending_on_signals(player.stop), opened.pop_all(), keys, view:
+            perform(player, frame_count(setup, own), watch=[view.update, *watch])
     if setup.record is not None:
         tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")
     if setup.log is not None:

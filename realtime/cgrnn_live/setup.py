@@ -48,6 +48,7 @@ class Setup:
     duration: float | None = None
     api: str = "auto"
     allow_echo: bool = False
+    is_quiet: bool = False
 
     def spec(self, own: FrameSpec) -> FrameSpec:
         """Return what a frame is here, of a model whose ``own`` this is; OptionError if it would last too long."""

@@ -61,6 +61,7 @@ class Stage:
         listens: bool = False,
         accompanies: bool = False,
         role: Role | None = None,
+        has_input: bool = True,
         model_begins: bool = True,
         clock: Clock | None = None,
     ) -> None:
@@ -80,7 +81,7 @@ class Stage:
             Effort(10),
             prompt=list(prompt),
             role=role,
-            listener=Listener(FrameSpec(0.25)) if role else None,
+            listener=Listener(FrameSpec(0.25)) if role and has_input else None,
             monitor=lambda message, at: self.monitored.append((message, at)),
         )
 
