@@ -98,7 +98,7 @@ class Player:
         self._played = no_notes()
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
-        self.waits = False
+        self.waits = not clock.is_running
         """Whether the song stands that the clock follows."""
         self.next_due = 0
         """When the next frame is due, on the clock's axis; or was, where the song stands."""
