@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from cgrnn_live import ports
 from cgrnn_live.clock import MILLISECOND, SECOND, InternalClock
+from cgrnn_live.connections import Connections
 from cgrnn_live.lateness import Effort
 from cgrnn_live.ledger import Ledger, Message
 from cgrnn_live.listener import Listener
@@ -75,17 +76,16 @@ def play(setup: Setup) -> dict[str, Any]:
         clocks = clocks_per_frame(engine.frame_spec.frame_seconds, setup.frame)
         song = SongClock(time, clocks, setup.bpm or DEFAULT_BPM, round(setup.offset * MILLISECOND))
     with ExitStack() as opened:
-        heard = _open_input(api, input_name, time, hears_clock=song is not None)
-        if heard is not None:
-            opened.enter_context(closing(heard))
-        output = opened.enter_context(closing(ports.Output(output_name, api)))
+        wires = Connections(api, output_name, input_name, time.inbox.put, hears_clock=song is not None)
+        opened.enter_context(closing(wires))
+        heard = wires.input_name
         recording = None
         if setup.record is not None:
             recording = Recording(setup.record, time, setup.bpm or DEFAULT_BPM)
             opened.callback(recording.save)
 
         def send(message: Message, at: int) -> None:
-            output.send(message)
+            wires.send(message)
             record(MODEL, message, at)
 
         def record(track: str, message: Message, at: int) -> None:
@@ -107,19 +107,23 @@ def play(setup: Setup) -> dict[str, Any]:
         )
         frame_count = None if setup.duration is None or song else math.ceil(setup.duration / seconds)
         ends = [] if setup.duration is None or song is None else [_ending(player, time, setup.duration)]
-        tell(f"Playing into {output.name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
+        tell(f"Playing into {output_name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
         if heard is not None and is_listening:
             advice = "" if setup.input else "; connect your keyboard to it, or give --input NAME"
-            tell(f"Listening to {heard.name!r}{advice}.")
+            tell(f"Listening to {heard!r}{advice}.")
         if heard is not None and song is not None:
-            tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
+            tell(f"Following the MIDI clock that comes into {heard!r}: it plays while the song does.")
         with ending_on_signals(player.stop), opened.pop_all(), Status(player, lambda: modes.mode, song) as status:
-            perform(player, frame_count, watch=[status.update, *ends, *([recording.update] if recording else [])])
+            perform(
+                player,
+                frame_count,
+                watch=[wires.look, status.update, *ends, *([recording.update] if recording else [])],
+            )
     if setup.record is not None:
         tell(f"Saved {setup.record}, seed {setup.sampling.seed}.")
     return {
         "port": output_name,
-        "input": None if heard is None else heard.name,
+        "input": heard,
         "api": api,
         "mode": modes.mode,
         "seed": setup.sampling.seed,
@@ -127,6 +131,7 @@ def play(setup: Setup) -> dict[str, Any]:
         "sync": setup.sync,
         **({} if song is None else {"bpm": round(song.follower.bpm, 3), "clocks_lost": song.follower.lost}),
         "notes": player.notes,
+        "reconnections": wires.reopened,
         **player.report.summary(),
     }
 
@@ -157,10 +162,3 @@ def _ending(player: Player, clock: InternalClock, seconds: float) -> Callable[[]
             player.stop()
 
     return look
-
-
-def _open_input(api: str, name: str | None, clock: InternalClock, *, hears_clock: bool) -> ports.Input | None:
-    """Open the input that was asked for, else a virtual one where the system can."""
-    if name is None and not ports.has_virtual_ports(api):
-        return None
-    return ports.Input(clock.inbox.put, api, name, hears_clock=hears_clock)

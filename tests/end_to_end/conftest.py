@@ -155,9 +155,12 @@ class Ear:
         return held
 
     def close(self) -> None:
-        self._input.cancel_callback()
-        self._input.close_port()
-        self._input.delete()
+        """Take the port away; again, nothing."""
+        if self._input is not None:
+            self._input.cancel_callback()
+            self._input.close_port()
+            self._input.delete()
+            self._input = None
 
 
 @pytest.fixture
