@@ -102,10 +102,7 @@ class System:
             self._server.close()
 
     def _ports(self, kind: type[Any]) -> list[str]:
-        try:
-            return self._clients[kind].get_ports()
-        except rtmidi.RtMidiError as error:  # a port went while it was asked for its name
-            raise PortError(f"The MIDI ports cannot be listed ({error}).") from error
+        return _names(self._clients[kind])
 
 
 class Output:
@@ -172,14 +169,21 @@ class Input:
 def _list(kind: type[Any], api: str) -> list[str]:
     port = _new(kind, api, CLIENT)
     try:
-        return port.get_ports()
+        return _names(port)
     finally:
         port.delete()
 
 
+def _names(port: Any) -> list[str]:
+    try:
+        return port.get_ports()
+    except rtmidi.RtMidiError as error:  # a port went while it was asked for its name
+        raise PortError(f"The MIDI ports cannot be listed ({error}); try again.") from error
+
+
 def _open(kind: type[Any], wanted: str, api: str, what: str) -> tuple[Any, str]:
     port = _new(kind, api, CLIENT if what == "output" else f"{CLIENT} in")
-    names = port.get_ports()
+    names = _names(port)
     name = match(wanted, names, api, what)
     try:
         port.open_port(names.index(name), "out" if what == "output" else "in")

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.jack
 
 RUNS = 30
 TRIES = 6
+LONGEST = 12.0
+"""Seconds that a run may take which ends by itself."""
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x80, 0x90, 0xB0, 0xC0
 START, CONTINUE, STOP, CLOCK, POSITION = 0xFA, 0xFB, 0xFC, 0xF8, 0xF2
 CLOCK_SECONDS = 60 / 140 / 24
@@ -81,7 +83,7 @@ class Plan:
             end,
             loss,
             has_keyboard=loss in ("input", "both") or rng.random() < 0.3,
-            is_synced=rng.random() < 0.3,
+            is_synced=rng.random() < 0.3 and end != "crash",
             calls=1 if mode == "continue" else rng.randint(1, 3),
             seconds=rng.uniform(0.6, 1.4) + (0.6 if loss else 0.0),
         )
@@ -98,7 +100,7 @@ class Plan:
             )
         if plan.is_synced:
             plan.events.append((0.05, (START,)))
-            if rng.random() < 0.5 and end != "crash":
+            if rng.random() < 0.5:
                 at = rng.uniform(0.3, plan.seconds)
                 again = [(POSITION, rng.randrange(64), 0), (CONTINUE,)]
                 plan.events += [(at, (STOP,)), *((at + 0.2, message) for message in again)]
@@ -161,7 +163,8 @@ def run(plan: Plan, stand: Stand, start: Callable[..., Any]) -> set[int]:
     assert "Playing into" in process.stderr.readline()
     stand.begin()
     began, clocks, events = time.monotonic(), 0, list(plan.events)
-    while process.poll() is None and (plan.end == "duration" or time.monotonic() < began + plan.seconds):
+    patience = plan.seconds if plan.end.startswith("SIG") else LONGEST
+    while process.poll() is None and time.monotonic() < began + patience:
         now = time.monotonic() - began
         while events and events[0][0] <= now:
             stand.do(events.pop(0)[1])
@@ -172,6 +175,8 @@ def run(plan: Plan, stand: Stand, start: Callable[..., Any]) -> set[int]:
     if plan.end.startswith("SIG"):
         assert process.poll() is None, "it ended by itself"
         process.send_signal(getattr(signal, plan.end))
+    else:
+        assert process.poll() is not None, "it has not ended"
     code, printed, err = finish(process)
     time.sleep(0.15)
     assert "Traceback" not in err
