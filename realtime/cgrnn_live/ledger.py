@@ -31,6 +31,7 @@ class Ledger:
         self._channel = channel - 1
         self._velocity = velocity
         self._sounding: set[int] = set()
+        self._begun: set[int] = set()
         self.notes = 0
         """Notes begun so far."""
 
@@ -46,6 +47,7 @@ class Ledger:
             self._end(pitch, at)
         for pitch in sorted(wanted - self._sounding):
             self._sounding.add(pitch)
+            self._begun.add(pitch)
             self.notes += 1
             self._send((NOTE_ON | self._channel, pitch, self._velocity), at)
 
@@ -64,6 +66,12 @@ class Ledger:
                 failure = error
         if failure is not None:
             raise failure
+
+    def reset(self, at: int) -> None:
+        """Silence a receiver that may have missed anything so far: end whatever was begun, sounding or not."""
+        self._sounding |= self._begun
+        self._begun.clear()
+        self.close(at)
 
     def close(self, at: int) -> None:
         """End every sounding note, then release the pedal and ask the receiver to end whatever it still holds.

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from cgrnn_live.clock import MILLISECOND, Arrival, Clock, Stopped
 from cgrnn_live.lateness import Effort, Report
-from cgrnn_live.ledger import Ledger, Send
+from cgrnn_live.ledger import Ledger, Message, Send
 from cgrnn_live.listener import Listener, is_panic
 from cgrnn_live.roles import Free, Role, no_notes
 
@@ -50,6 +50,9 @@ REST = 100 * MILLISECOND
 
 COLUMNS = 64
 """Intervals that are kept for whoever shows them; they look several times a second."""
+
+RESET: Message = (0xFF,)
+"""MIDI's System Reset: that the receiver may have missed anything, as one has that was away (`connections`)."""
 
 
 class Improviser(Protocol):
@@ -236,6 +239,9 @@ class Player:
         """Hand on what arrived; at the player's note the model may fall silent at once."""
         self._monitor(arrival.message, arrival.at)
         if self._clock.hear(arrival):
+            return
+        if arrival.message == RESET:
+            self._ledger.reset(arrival.at)
             return
         for control in self._controls:
             control(arrival)

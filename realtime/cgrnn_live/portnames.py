@@ -26,6 +26,28 @@ def is_same(one: str, other: str, api: str) -> bool:
     return _plain(one, api) == _plain(other, api)
 
 
+def is_there(name: str, names: Sequence[str], api: str) -> bool:
+    """Return whether the open port ``name`` is among those that ``api`` lists now.
+
+    WinMM counts its ports anew whenever one comes or goes, so there the index says nothing.
+    """
+    return name in names or (api == "winmm" and any(is_same(name, other, api) for other in names))
+
+
+def find_again(name: str, names: Sequence[str], before: Sequence[str], api: str) -> str | None:
+    """Return what a port that had ``name`` is called now, or None if it is not back.
+
+    Args:
+        name: its name when it was there.
+        names: the ports that ``api`` lists now.
+        before: those that it listed then; another of them with the same words is its twin.
+        api: "alsa", "jack", "coremidi" or "winmm".
+    """
+    if name in names:
+        return name
+    return next((other for other in names if is_same(name, other, api) and other not in before), None)
+
+
 def match(wanted: str, names: Sequence[str], api: str, kind: str) -> str:
     """Return the one of ``names`` that ``wanted`` means, as `naming.choose` does.
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from cgrnn_live.clock import Arrival
+from cgrnn_live.jack_server import JackServer
 from cgrnn_live.ledger import Message
 from cgrnn_live.portnames import PortError, match
 from cgrnn_live.quiet import quiet_stderr
@@ -71,16 +72,57 @@ def has_virtual_ports(api: str) -> bool:
     return api != "winmm"
 
 
+class System:
+    """A MIDI system that is asked again and again what ports it has: with clients that stay, as one costs 20 ms."""
+
+    def __init__(self, api: str, *, lists_inputs: bool = True) -> None:
+        """Ask ``api``; PortError if it does not answer."""
+        kinds = (rtmidi.MidiOut, rtmidi.MidiIn) if lists_inputs else (rtmidi.MidiOut,)
+        self._clients = {kind: _new(kind, api, f"{CLIENT} list") for kind in kinds}
+        self._server = JackServer(rtmidi._rtmidi.__file__, f"{CLIENT} list") if api == "jack" else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still there. If not, close all ports and this before anything is opened again."""
+        return self._server is None or self._server.is_running
+
+    def inputs(self) -> list[str]:
+        """See `list_inputs`."""
+        return self._ports(rtmidi.MidiIn)
+
+    def outputs(self) -> list[str]:
+        """See `list_outputs`."""
+        return self._ports(rtmidi.MidiOut)
+
+    def close(self) -> None:
+        """Ask no more."""
+        for client in self._clients.values():
+            client.delete()
+        if self._server is not None:
+            self._server.close()
+
+    def _ports(self, kind: type[Any]) -> list[str]:
+        return _names(self._clients[kind])
+
+
 class Output:
-    """An open MIDI output. Sending is for one thread only."""
+    """An open MIDI output. Sending is for one thread only.
+
+    Attributes:
+        has_failed: whether a message could not be sent; it and those after it are lost.
+    """
 
     def __init__(self, name: str, api: str) -> None:
         """Open the output that ``name`` means (`portnames.match`); PortError if none or several do, or it is in use."""
         self._port, self.name = _open(rtmidi.MidiOut, name, api, "output")
+        self.has_failed = False
 
     def send(self, message: Message) -> None:
         """Send the bytes of one message."""
-        self._port.send_message(message)
+        try:
+            self._port.send_message(message)
+        except rtmidi.RtMidiError:
+            self.has_failed = True
 
     def close(self) -> None:
         """Let the last messages leave, then close."""
@@ -101,7 +143,10 @@ class Input:
         """
         if name is None:
             self._port, self.name = _new(rtmidi.MidiIn, api, f"{CLIENT} in"), f"{CLIENT} in"
-            self._port.open_virtual_port(self.name)
+            try:
+                self._port.open_virtual_port(self.name)
+            except rtmidi.RtMidiError as error:
+                raise PortError(f"The MIDI input {self.name!r} cannot be made ({error}); {_remedy()}.") from error
         else:
             self._port, self.name = _open(rtmidi.MidiIn, name, api, "input")
 
@@ -117,19 +162,28 @@ class Input:
         closing = threading.Thread(target=self._port.close_port, daemon=True)
         closing.start()
         closing.join(CLOSING_SECONDS)
+        if not closing.is_alive():
+            self._port.delete()
 
 
 def _list(kind: type[Any], api: str) -> list[str]:
     port = _new(kind, api, CLIENT)
     try:
-        return port.get_ports()
+        return _names(port)
     finally:
         port.delete()
 
 
+def _names(port: Any) -> list[str]:
+    try:
+        return port.get_ports()
+    except rtmidi.RtMidiError as error:  # a port went while it was asked for its name
+        raise PortError(f"The MIDI ports cannot be listed ({error}); try again.") from error
+
+
 def _open(kind: type[Any], wanted: str, api: str, what: str) -> tuple[Any, str]:
     port = _new(kind, api, CLIENT if what == "output" else f"{CLIENT} in")
-    names = port.get_ports()
+    names = _names(port)
     name = match(wanted, names, api, what)
     try:
         port.open_port(names.index(name), "out" if what == "output" else "in")

@@ -10,6 +10,7 @@ from typing import Any
 from cgrnn_live import ports
 from cgrnn_live.capture import Capture
 from cgrnn_live.clock import SECOND, Grid, InternalClock
+from cgrnn_live.connections import Connections
 from cgrnn_live.keys import Keys
 from cgrnn_live.ledger import Message
 from cgrnn_live.loading import load_model, open_engine
@@ -41,21 +42,20 @@ def play(setup: Setup) -> dict[str, Any]:
     prompt = prompt_frames(setup, own)
     time = InternalClock(setup.spec(own).frame_seconds)
     with ExitStack() as opened:
+        wires = Connections(api, output_name, input_name, time.inbox.put, hears_clock=setup.sync == "midi")
+        opened.enter_context(closing(wires))
+        heard = wires.input_name
         log = None
         if setup.log is not None:
-            listens = input_name is not None or ports.has_virtual_ports(api)
-            log = SessionLog(setup.log, header(setup, bundle.fingerprint(), prompt, listens=listens))
+            head = header(setup, bundle.fingerprint(), prompt, listens=heard is not None)
+            log = SessionLog(setup.log, head)
         told = time if log is None else LoggingClock(time, log.entries)
         song = song_of(setup, own, told)
-        heard = _open_input(api, input_name, time, hears_clock=song is not None)
-        if heard is not None:
-            opened.enter_context(closing(heard))
-        output = opened.enter_context(closing(ports.Output(output_name, api)))
         recording = None if setup.record is None else Recording(setup.record, time, setup.tempo)
         capture = Capture(song.grid if song else _even_bars(time, setup.tempo), setup.bars, Path())
 
         def send(message: Message, at: int) -> None:
-            output.send(message)
+            wires.send(message)
             keep(MODEL, message, at)
 
         def keep(track: str, message: Message, at: int) -> None:
@@ -82,15 +82,17 @@ def play(setup: Setup) -> dict[str, Any]:
             monitor=lambda message, at: keep(PLAYER, message, at),
             controls=[capture.hear],
         )
-        watch = [capture.update, *([recording.update] if recording else []), *([log.update] if log else [])]
+        watch = [wires.look, capture.update]
+        watch += [recording.update] if recording else []
+        watch += [log.update] if log else []
         if setup.duration is not None and song is not None:
             watch.append(_ending(player, time, setup.duration))
-        tell(f"Playing into {output.name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
+        tell(f"Playing into {output_name!r} with seed {setup.sampling.seed}; Ctrl-C ends it.")
         if heard is not None and setup.mode != "free":
             advice = "" if setup.input else "; connect your keyboard to it, or give --input NAME"
-            tell(f"Listening to {heard.name!r}{advice}.")
+            tell(f"Listening to {heard!r}{advice}.")
         if heard is not None and song is not None:
-            tell(f"Following the MIDI clock that comes into {heard.name!r}: it plays while the song does.")
+            tell(f"Following the MIDI clock that comes into {heard!r}: it plays while the song does.")
         keys = Keys(time.inbox.put, time.now, player.stop, are_wanted=not setup.is_quiet)
         bpm = setup.tempo if setup.frame is None or setup.frame.is_note_value else None
         view = View(
@@ -104,7 +106,7 @@ def play(setup: Setup) -> dict[str, Any]:
         tell(f"Logged in {setup.log}; `cgrnn-live replay` plays it again.")
     return {
         "port": output_name,
-        "input": None if heard is None else heard.name,
+        "input": heard,
         "api": api,
         "mode": modes.mode,
         "seed": setup.sampling.seed,
@@ -112,6 +114,7 @@ def play(setup: Setup) -> dict[str, Any]:
         "sync": setup.sync,
         **({} if song is None else {"bpm": round(song.follower.bpm, 3), "clocks_lost": song.follower.lost}),
         "notes": player.notes,
+        "reconnections": wires.reopened,
         **player.report.summary(),
     }
 
@@ -147,10 +150,3 @@ def _ending(player: Player, clock: InternalClock, seconds: float) -> Callable[[]
             player.stop()
 
     return look
-
-
-def _open_input(api: str, name: str | None, clock: InternalClock, *, hears_clock: bool) -> ports.Input | None:
-    """Open the input that was asked for, else a virtual one where the system can."""
-    if name is None and not ports.has_virtual_ports(api):
-        return None
-    return ports.Input(clock.inbox.put, api, name, hears_clock=hears_clock)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cgrnn_bundle.frames import FrameSpec
 from cgrnn_bundle.layout import tensors_of
 from cgrnn_bundle.probe import record_probe
 from cgrnn_live.ports import rtmidi
-from jack import jack_server
+from jack import JackServer, jack_server
 from small_bundles import open_transition, value_infos
 
 MAIN = "from cgrnn_live.cli import main; main()"
@@ -99,10 +100,16 @@ def command(tmp_path: Path) -> Command:
 
 
 @pytest.fixture(scope="session")
-def jack() -> Iterator[str]:
-    """The name of a JACK server of our own with a dummy driver, for JACK_DEFAULT_SERVER."""
+def jackd() -> Iterator[JackServer]:
+    """A JACK server of our own with a dummy driver."""
     with jack_server("") as server:
-        yield server.name
+        yield server
+
+
+@pytest.fixture(scope="session")
+def jack(jackd: JackServer) -> str:
+    """The name of that server, for JACK_DEFAULT_SERVER."""
+    return jackd.name
 
 
 @pytest.fixture
@@ -155,9 +162,12 @@ class Ear:
         return held
 
     def close(self) -> None:
-        self._input.cancel_callback()
-        self._input.close_port()
-        self._input.delete()
+        """Take the port away; again, nothing."""
+        if self._input is not None:
+            self._input.cancel_callback()
+            self._input.close_port()
+            self._input.delete()
+            self._input = None
 
 
 @pytest.fixture
@@ -167,3 +177,47 @@ def ear(jack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
     ear = Ear("daw", "track")
     yield ear
     ear.close()
+
+
+class Keyboard:
+    """The port "keyboard:keys" of another program, to `cgrnn-live` an input."""
+
+    def __init__(self) -> None:
+        self._output: Any = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="keyboard")
+        self._output.open_virtual_port("keys")
+
+    def send(self, *message: int) -> None:
+        self._output.send_message(message)
+
+    def close(self) -> None:
+        """Pull it out; again, nothing."""
+        if self._output is not None:
+            time.sleep(0.1)  # a JACK port that closes loses what it holds
+            self._output.close_port()
+            self._output.delete()
+            self._output = None
+
+
+Plug = Callable[[], Any]
+
+
+@pytest.fixture
+def keyboards(jack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plug]:
+    """Plug a keyboard in, again and again."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", jack)
+    with _plugging(Keyboard) as plug:
+        yield plug
+
+
+@pytest.fixture
+def ears(jack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plug]:
+    """Open the port "daw:track" of another program, again and again."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", jack)
+    with _plugging(lambda: Ear("daw", "track")) as plug:
+        yield plug
+
+
+@contextmanager
+def _plugging(make: Plug) -> Iterator[Plug]:
+    with ExitStack() as plugged:
+        yield lambda: plugged.enter_context(closing(make()))

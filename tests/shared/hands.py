@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import mido
@@ -16,7 +16,10 @@ from cgrnn_live.ports import rtmidi
 def output_into(port: str) -> Any:
     """An output that is connected to the JACK port whose name begins so; `delete` it."""
     out: Any = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="hand")
-    out.open_port(next(index for index, name in enumerate(out.get_ports()) if name.startswith(port)))
+    for _ in range(10):
+        with suppress(rtmidi.InvalidPortError):  # a port of another program went meanwhile
+            out.open_port(next(index for index, name in enumerate(out.get_ports()) if name.startswith(port)))
+            break
     return out
 
 
