@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from cgrnn_live import ports
 from cgrnn_live.clock import MILLISECOND, SECOND, InternalClock
+from cgrnn_live.constraints import Constraints, Transposed
+from cgrnn_live.control_options import UNIFORM, Split, Strength
+from cgrnn_live.controls import Controls
 from cgrnn_live.lateness import Effort
-from cgrnn_live.ledger import Ledger, Message
+from cgrnn_live.ledger import SUSTAIN, Ledger, Message
 from cgrnn_live.listener import Listener
 from cgrnn_live.loading import Sampling, open_engine
+from cgrnn_live.midi_clock import CLOCKS_A_QUARTER
 from cgrnn_live.options import DEFAULT_BPM, FrameLength, clocks_per_frame, frame_seconds
 from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
@@ -22,8 +26,10 @@ from cgrnn_live.portnames import PortError, is_same, match
 from cgrnn_live.prompt import read_prompt
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
 from cgrnn_live.roles import PATIENCE_SECONDS, Mode, Modes
+from cgrnn_live.settings import Settings
 from cgrnn_live.song_clock import SongClock
 from cgrnn_live.status import Status, tell
+from cgrnn_live.touch import Accents, Following
 
 Sync = Literal["internal", "midi"]
 
@@ -43,8 +49,13 @@ class Setup:
     prompt: Path | None = None
     bpm: float | None = None
     frame: FrameLength | None = None
+    settings: Settings = field(default_factory=Settings)
+    control_channel: int | None = None
     channel: int = 1
-    velocity: int = 80
+    split: Split | None = None
+    velocity: Strength = UNIFORM
+    retriggers: bool = False
+    pedal: bool = False
     record: Path | None = None
     duration: float | None = None
     api: str = "auto"
@@ -62,7 +73,8 @@ def play(setup: Setup) -> dict[str, Any]:
         raise FileError(f"{setup.record} is the prompt itself; give another name for the file to record.")
     api = ports.choose_api(setup.api)
     output_name, input_name = _find_ports(setup, api)
-    engine, evidence = open_engine(setup.sampling)
+    engine, _ = open_engine(setup.sampling)
+    settings = setup.settings
     seconds = frame_seconds(engine.frame_spec.frame_seconds, setup.frame, setup.bpm)
     spec = replace(engine.frame_spec, frame_seconds=seconds)
     # Off the beat grid the phrase sounds as it was written; on it a frame is a note value, however long it lasts here.
@@ -71,9 +83,11 @@ def play(setup: Setup) -> dict[str, Any]:
     is_listening = setup.mode != "free"
     time = InternalClock(seconds)
     song = None
+    quarters = seconds * (setup.bpm or DEFAULT_BPM) / 60
     if setup.sync == "midi":
         clocks = clocks_per_frame(engine.frame_spec.frame_seconds, setup.frame)
         song = SongClock(time, clocks, setup.bpm or DEFAULT_BPM, round(setup.offset * MILLISECOND))
+        quarters = clocks / CLOCKS_A_QUARTER
     with ExitStack() as opened:
         heard = _open_input(api, input_name, time, hears_clock=song is not None)
         if heard is not None:
@@ -94,16 +108,22 @@ def play(setup: Setup) -> dict[str, Any]:
 
         patience = math.ceil(PATIENCE_SECONDS / seconds) if setup.patience is None else setup.patience
         modes = Modes(setup.mode, begins=bool(prompt), patience=patience, trigger=setup.trigger)
+        controls = Controls(settings, engine.own_temperature, setup.control_channel)
+        listener = None if heard is None else Listener(spec, has_pedal=setup.trigger != SUSTAIN)
+        strength = setup.velocity
         player = Player(
-            engine,
-            evidence,
+            Transposed(engine, settings),
+            Constraints(settings, listener),
             song or time,
-            Ledger(send, channel=setup.channel, velocity=setup.velocity),
+            Ledger(send, channel=setup.channel, retriggers=setup.retriggers, split=setup.split),
             Effort(engine.sweeps),
             prompt=prompt,
             role=modes,
-            listener=Listener(spec) if heard is not None else None,
-            monitor=lambda message, at: record(PLAYER, message, at),
+            listener=listener,
+            controls=controls,
+            touch=Following(strength.low) if strength.follows else Accents(strength.low, strength.high, quarters),
+            passes_pedal=setup.pedal,
+            monitor=lambda message, at: None if controls.is_chord(message) else record(PLAYER, message, at),
         )
         frame_count = None if setup.duration is None or song else math.ceil(setup.duration / seconds)
         ends = [] if setup.duration is None or song is None else [_ending(player, time, setup.duration)]
