@@ -16,11 +16,12 @@ import typer
 
 from cgrnn_bundle import __version__
 from cgrnn_bundle.errors import BundleError
+from cgrnn_live import control_options as control
 from cgrnn_live.bench_command import bench
 from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seconds, Seed, Temperature
 from cgrnn_live.errors import UsageError
-from cgrnn_live.jam_options import Bars, Log, Mode, Offset, Patience, Sync, Trigger
-from cgrnn_live.options import FrameLength, OptionError, check_range, number, parse_frame, whole_number
+from cgrnn_live.jam_options import Bars, Bpm, Log, Mode, Offset, Patience, Sync, Trigger
+from cgrnn_live.options import FrameLength, OptionError, check_range, number, parse_frame
 from cgrnn_live.wave_command import audio
 
 if TYPE_CHECKING:
@@ -52,14 +53,7 @@ def play(
         Path | None, typer.Option(metavar="FILE.mid", help="A phrase to play first and go on from.")
     ] = None,
     model: Model = None,
-    bpm: Annotated[
-        float | None,
-        typer.Option(
-            parser=number("--bpm", 20, 400),
-            metavar="N",
-            help="The tempo; at 120 a model's frames have their own length.",
-        ),
-    ] = None,
+    bpm: Bpm = None,
     frame: Annotated[
         FrameLength | None,
         typer.Option(
@@ -71,12 +65,17 @@ def play(
     low: Low = 0,
     high: High = 127,
     scale: Scale = None,
-    channel: Annotated[
-        int, typer.Option(parser=whole_number("--channel", 1, 16), metavar="N", help="The MIDI channel to play on.")
-    ] = 1,
-    velocity: Annotated[
-        int, typer.Option(parser=whole_number("--velocity", 1, 127), metavar="N", help="How hard notes are struck.")
-    ] = 80,
+    chord: control.Chord = None,
+    control_channel: control.ControlChannel = None,
+    voices: control.Voices = 0,
+    density: control.Density = 1.0,
+    avoid: control.Avoid = 0,
+    transpose: control.Transpose = 0,
+    channel: control.Channel = 1,
+    split: control.SplitAt = None,
+    velocity: control.Velocity = control.UNIFORM,
+    articulation: control.Articulation = "legato",
+    pedal: control.Pedal = False,
     seed: Seed = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE.mid", help="Write what is played to this file.")] = None,
     log: Log = None,
@@ -111,6 +110,10 @@ def play(
             "Nothing to play into: give --port NAME (`cgrnn-live ports` lists them), or try `cgrnn-live demo`."
         )
     sampling = _sampling(seed, model, temperature, gibbs, low, high, scale)
+    settings = control.settings_of(
+        low, high, scale, chord, voices=voices, density=density, avoid=avoid, transpose=transpose
+    )
+    control.check_trigger(trigger, passes_pedal=pedal)
 
     from cgrnn_live.session import play as play_session
     from cgrnn_live.setup import Setup
@@ -127,8 +130,13 @@ def play(
         prompt=prompt,
         bpm=bpm,
         frame=frame,
+        settings=settings,
+        control_channel=control_channel,
         channel=channel,
+        split=split,
         velocity=velocity,
+        retriggers=articulation == "retrigger",
+        pedal=pedal,
         record=record,
         log=log,
         bars=bars,

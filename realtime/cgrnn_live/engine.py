@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from cgrnn_bundle.bundle import Bundle
 from cgrnn_bundle.errors import BundleError
 from cgrnn_bundle.frames import PITCHES, FrameSpec
 from cgrnn_live.sampler import FREE, OFF, ON, Clamp, Sampler
-from cgrnn_live.transition import Transition
+from cgrnn_live.transition import Transition, Vector
 
 Frame = NDArray[np.bool_]
 
@@ -29,7 +29,10 @@ PATIENCE_SECONDS = 3.0
 """A silence this long is broken: songs rest longer, but on a stage one wonders whether the thing still runs."""
 
 MOST_NOTES = 12
-"""A frame with more is not played: more than two hands hold, and rare enough to be the sampler's noise."""
+"""A frame with more is drawn again: more than two hands hold, and rare enough to be the sampler's noise."""
+
+FEWEST_OF_ITS_OWN = 4
+"""What `MOST_NOTES` leaves it beside a player who holds nearly as many, or with the pedal down more."""
 
 REDRAWS = 16
 """Most further draws of a frame that is not to be played: a few milliseconds."""
@@ -37,13 +40,20 @@ REDRAWS = 16
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a frame before it is sampled.
+    """What is known of a frame before it is sampled, and what is asked of it.
 
     Attributes:
         clamp: per pitch −1 free, 0 off, 1 on; (128,) int8.
+        voices: the most free pitches that may be on; 0 for as many as there are.
+        density: factor on the odds of each free pitch: p(v) becomes p(v) · density^(free pitches that are on), at any
+            temperature.
+        temperature: T > 0; None for the engine's.
     """
 
     clamp: Clamp
+    voices: int = 0
+    density: float = 1.0
+    temperature: float | None = None
 
     @classmethod
     def build(
@@ -64,7 +74,17 @@ class Evidence:
         """The same, but that the pitches ``held`` are on, wherever they lie."""
         clamp = self.clamp.copy()
         clamp[list(held)] = ON
-        return Evidence(clamp)
+        return replace(self, clamp=clamp)
+
+    def admit(self, frame: Frame) -> Frame:
+        """Return of ``frame``, (128,) booleans, what is free and within `voices`: the outermost, the highest first."""
+        own = frame & (self.clamp == FREE)
+        pitches = np.flatnonzero(own)
+        excess = len(pitches) - self.voices
+        if self.voices and excess > 0:
+            below = self.voices // 2
+            own[pitches[below : below + excess]] = False
+        return own
 
 
 class Engine:
@@ -73,6 +93,7 @@ class Engine:
     Attributes:
         frame_spec: what a frame of this bundle means.
         temperature: T > 0 of the whole energy: below 1 plainer, above 1 wilder.
+        own_temperature: the bundle's T.
         sweeps: of block Gibbs a frame, at least 1.
     """
 
@@ -88,6 +109,7 @@ class Engine:
         if not isinstance(manifest.frame, FrameSpec):
             raise BundleError(f"{manifest.name} is a model of sound; play it with `cgrnn-live audio`")
         self.frame_spec: FrameSpec = manifest.frame
+        self.own_temperature = manifest.temperature
         self.temperature = manifest.temperature if temperature is None else temperature
         self.sweeps = manifest.sweeps if sweeps is None else sweeps
         self._feeds_mean = manifest.spike_slab_feed == "mean"
@@ -109,25 +131,32 @@ class Engine:
     def sample(self, evidence: Evidence, sweeps: int | None = None) -> Frame:
         """Draw the frame to play, (128,) booleans; ``sweeps`` overrides `sweeps` when time is short.
 
-        A frame of more than `MOST_NOTES`, or a silent one after `PATIENCE_SECONDS` of silence, is drawn again, up to
-        `REDRAWS` times: a sample given that there are neither too many notes nor, by then, none.
+        A frame of more than `MOST_NOTES` or the evidence's voices, or a silent one after `PATIENCE_SECONDS` of silence,
+        is drawn again, up to `REDRAWS` times: a sample given that there are neither too many notes nor, by then, none.
+        What then is still too much is left out.
         """
-        fewest = 1 if self._silent_frames >= self._patience else 0
+        is_held = evidence.clamp == ON
+        held = np.count_nonzero(is_held)
+        fewest = 1 if self._silent_frames >= self._patience and (evidence.clamp == FREE).any() else 0
+        voices = max(MOST_NOTES - held, FEWEST_OF_ITS_OWN)
+        if evidence.voices:
+            voices = min(voices, evidence.voices)
         frame = self._draw(evidence, sweeps)
         for _ in range(REDRAWS):
-            if fewest <= np.count_nonzero(frame) <= MOST_NOTES:
+            if fewest <= np.count_nonzero(frame) <= held + voices:
                 break
             frame = self._draw(evidence, sweeps)
-        return frame
+        return replace(evidence, voices=voices).admit(frame) | is_held
 
     def _draw(self, evidence: Evidence, sweeps: int | None) -> Frame:
+        temperature = evidence.temperature or self.temperature
         return self._sampler.sample_frame(
             self._last,
-            self._visible_bias,
+            make_denser(self._visible_bias, evidence.density, temperature),
             self._hidden_bias,
             evidence.clamp,
             sweeps=self.sweeps if sweeps is None else sweeps,
-            temperature=self.temperature,
+            temperature=temperature,
         )
 
     def advance(self, heard: Frame) -> None:
@@ -158,3 +187,8 @@ class Engine:
         self._random.bit_generator.state = snapshot["random"]
         self.temperature, self.sweeps = snapshot["temperature"], snapshot["sweeps"]
         self._silent_frames = snapshot["silent_frames"]
+
+
+def make_denser(visible_bias: Vector, density: float, temperature: float) -> Vector:
+    """Return b̃_v + T log ``density``: at temperature T odds go as b̃_v / T, so each is multiplied by ``density``."""
+    return visible_bias if density == 1 else visible_bias + np.float32(temperature * math.log(density))

@@ -32,6 +32,12 @@ Trigger = Annotated[
         help="In continue: a controller that passes the turn at once, there and back; 64 is the pedal.",
     ),
 ]
+Bpm = Annotated[
+    float | None,
+    typer.Option(
+        parser=number("--bpm", 20, 400), metavar="N", help="The tempo; at 120 a model's frames have their own length."
+    ),
+]
 Sync = Annotated[
     Literal["internal", "midi"],
     typer.Option(

@@ -129,12 +129,12 @@ def clocks_per_frame(own: float, frame: FrameLength | None) -> int:
     return round(length)
 
 
-def check_range(low: int, high: int, scale: frozenset[int] | None) -> None:
-    """Raise OptionError unless ``low`` to ``high`` holds a pitch of ``scale``."""
+def check_range(low: int, high: int, scale: frozenset[int] | None, option: str = "--scale") -> None:
+    """Raise OptionError unless ``low`` to ``high`` holds a pitch of ``scale``, which ``option`` gave."""
     if low > high:
         raise OptionError(f"--low is {low} and --high is {high}; give a --low that is not above --high.")
     if scale is not None and not any(pitch % 12 in scale for pitch in range(low, high + 1)):
-        raise OptionError(f"No pitch from --low {low} to --high {high} is in the --scale; give a wider range.")
+        raise OptionError(f"No pitch from --low {low} to --high {high} is in the {option}; give a wider range.")
 
 
 def _float(text: str | float) -> float:

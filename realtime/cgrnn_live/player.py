@@ -10,7 +10,9 @@ once, and sampling has a whole frame's time. Listening, the cut-off is `LOOKAHEA
 player is heard until then.
 
 Where the model's role keeps what the player holds, those notes are clamped in the frame that is sampled, and left out
-of what is sent: they sound already. A key that is struck takes its note over from the model at once.
+of what is sent: they sound already. A key that is struck takes its note over from the model at once. What the
+constraints of the moment do not allow is left out too, whenever the frame was sampled; only a prompt is played as it
+is.
 
 Where the clock follows a song, its messages come among the others and move the deadlines, and the loop looks again
 after each. When the song stops or jumps the model falls silent at once, closes what it has played, and goes on with the
@@ -30,16 +32,19 @@ from numpy.typing import NDArray
 from cgrnn_live.clock import MILLISECOND, Arrival, Clock, Stopped
 from cgrnn_live.lateness import Effort, Report
 from cgrnn_live.ledger import Ledger, Message, Send
-from cgrnn_live.listener import Listener, is_panic
+from cgrnn_live.listener import Listener, is_panic, is_pedal
 from cgrnn_live.roles import Free, Role, no_notes
+from cgrnn_live.sampler import ON
 
 if TYPE_CHECKING:
+    from cgrnn_live.controls import Controls
     from cgrnn_live.engine import Evidence
+    from cgrnn_live.touch import Touch
 
 Frame = NDArray[np.bool_]
 
-Control = Callable[[Arrival], None]
-"""Takes in a message that may change how the model plays."""
+Hear = Callable[[Arrival], None]
+"""Takes in a message."""
 
 LOOKAHEAD = 20 * MILLISECOND
 """From the last thing heard to the frame that answers it: several times what a step takes."""
@@ -67,13 +72,21 @@ class Improviser(Protocol):
         ...
 
 
+class Bounds(Protocol):
+    """What the player asks of `engine.Evidence`, or of `constraints.Constraints`, which change."""
+
+    def holding(self, held: Iterable[int]) -> Evidence:
+        """Return what a frame may hold now, the pitches ``held`` on."""
+        ...
+
+
 class Player:
     """Plays an improviser through a ledger on a clock, frame after frame."""
 
     def __init__(
         self,
         improviser: Improviser,
-        evidence: Evidence,
+        bounds: Bounds,
         clock: Clock,
         ledger: Ledger,
         effort: Effort,
@@ -81,15 +94,20 @@ class Player:
         prompt: Sequence[Frame] = (),
         role: Role | None = None,
         listener: Listener | None = None,
-        controls: Sequence[Control] = (),
+        controls: Controls | None = None,
+        others: Sequence[Hear] = (),
+        touch: Touch | None = None,
+        passes_pedal: bool = False,
         monitor: Send = lambda message, at: None,
     ) -> None:
         """Play ``prompt``, then improvise: alone or, with ``role`` and ``listener``, with whoever plays.
 
-        ``monitor`` is given every message that arrives, ``controls`` those that are not the clock's.
+        ``controls`` take the messages that are for them, ``others`` hear all but the clock's, ``touch`` says how hard
+        to strike, if not the ledger, and with ``passes_pedal`` the player's sustain pedal is the ledger's too.
+        ``monitor`` is given every message that arrives.
         """
         self._improviser = improviser
-        self._evidence = evidence
+        self._bounds = bounds
         self._clock = clock
         self._ledger = ledger
         self._effort = effort
@@ -97,8 +115,11 @@ class Player:
         self._role = role or Free()
         self._listener = listener
         self._controls = controls
+        self._others = others
+        self._touch = touch
+        self._passes_pedal = passes_pedal
         self._monitor = monitor
-        self._played = no_notes()
+        self._played: Frame = no_notes()
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
         self.waits = not clock.is_running
@@ -201,11 +222,12 @@ class Player:
         if sweeps == 0:
             self._effort.forget()
             return None
-        frame = self._improviser.sample(self._evidence.holding(self._theirs()), sweeps)
+        evidence = self._bounds.holding(self._theirs())
+        frame = self._improviser.sample(evidence, sweeps)
         self.report.step = self._clock.now() - began
         self._effort.learn(sweeps, self.report.step)
         self.report.reduced += sweeps < self._effort.full
-        return frame
+        return frame & (evidence.clamp != ON)  # what is let go before the frame is due is not taken over
 
     def _commit(self, number: int, chosen: Frame | None) -> None:
         due, end, now = self._clock.due(number), self._clock.due(number + 1), self._clock.now()
@@ -219,11 +241,10 @@ class Player:
         elif chosen is None or too_late:
             self.report.held += 1
             chosen = self._played
-        if theirs := self._theirs():  # of now: they may have struck more since
-            chosen = chosen.copy()
-            chosen[theirs] = False
-        self._ledger.play(chosen, due)
-        self._played = chosen
+        evidence = self._bounds.holding(self._theirs())  # of now: they may have struck or turned something since
+        is_prompt = self._count < len(self._prompt)
+        self._played = chosen & (evidence.clamp != ON) if is_prompt else evidence.admit(chosen)
+        self._ledger.play(self._played, due, None if self._touch is None else self._touch.velocity(number))
         self.report.add(now - due)
 
     def _take_until(self, frame: int, lead: int = 0) -> None:
@@ -243,14 +264,21 @@ class Player:
         if arrival.message == RESET:
             self._ledger.reset(arrival.at)
             return
-        for control in self._controls:
-            control(arrival)
+        if self._controls is not None and self._controls.hear(arrival.message):
+            return
+        for hear in self._others:
+            hear(arrival)
         if self._listener is None or not self._listener.hear(arrival):
             falls_silent = self._role.control(arrival.message) or is_panic(arrival.message)
-        elif falls_silent := self._role.note_begun():
-            self._prompt = ()
-        elif self._role.keeps_held:
-            self._ledger.release(arrival.message[1], arrival.at)
+            if self._passes_pedal and is_pedal(arrival.message):
+                self._ledger.pedal(arrival.message[2], arrival.at)
+        else:
+            if self._touch is not None:
+                self._touch.hear(arrival.message[2])
+            if falls_silent := self._role.note_begun():
+                self._prompt = ()
+            elif self._role.keeps_held:
+                self._ledger.release(arrival.message[1], arrival.at)
         if falls_silent:
             self._ledger.silence(arrival.at)
 

@@ -14,12 +14,14 @@ import numpy as np
 from cgrnn_bundle import __version__
 from cgrnn_bundle.frames import PITCHES
 from cgrnn_live.clock import SECOND, Stopped
+from cgrnn_live.control_options import Split, Strength
 from cgrnn_live.ledger import Message
 from cgrnn_live.loading import Sampling, load_model, open_engine
 from cgrnn_live.options import FrameLength
 from cgrnn_live.player import Frame
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Take, is_same_file, write_whole
 from cgrnn_live.session_log import LogError, LoggedClock
+from cgrnn_live.settings import Settings
 from cgrnn_live.setup import Setup, frame_count, make_player, song_of
 from cgrnn_live.status import tell
 
@@ -40,8 +42,8 @@ def header(setup: Setup, model: str, prompt: Sequence[Frame], *, listens: bool) 
         listens: whether anything could come in.
     """
     options = {name: value for name, value in asdict(setup).items() if name not in ELSEWHERE}
-    scale = setup.sampling.scale
-    options["sampling"]["scale"] = None if scale is None else sorted(scale)
+    options["sampling"]["scale"] = _sorted(setup.sampling.scale)
+    options["settings"] = setup.settings.snapshot()
     return {
         "format": FORMAT,
         "version": __version__,
@@ -50,6 +52,10 @@ def header(setup: Setup, model: str, prompt: Sequence[Frame], *, listens: bool) 
         "prompt": [np.flatnonzero(frame).tolist() for frame in prompt],
         "listens": listens,
     }
+
+
+def _sorted(values: frozenset[int] | None) -> list[int] | None:
+    return None if values is None else sorted(values)
 
 
 def replay(log: Path, out: Path) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
     bundle = load_model(setup.sampling)
     if bundle.fingerprint() != head["model"]:
         raise LogError(f"{log} was played by another model than {bundle.manifest.name!r} is now; restore that one.")
-    engine, evidence = open_engine(setup.sampling, bundle)
+    engine, _ = open_engine(setup.sampling, bundle)
     own = engine.frame_spec
     time = LoggedClock(setup.spec(own).frame_seconds, lines)
     song = song_of(setup, own, time)
@@ -86,7 +92,6 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
     player, _ = make_player(
         setup,
         engine,
-        evidence,
         song or time,
         prompt=prompt,
         listens=head["listens"],
@@ -108,11 +113,16 @@ def _read_header(log: Path, line: str) -> tuple[Setup, list[Frame], dict[str, An
             found, by = head["format"], head["version"]
             raise LogError(f"{log} has the format {found}, expected {FORMAT}; replay it with cgrnn-live {by}.")
         options = head["setup"]
-        sampling, frame = options.pop("sampling"), options.pop("frame")
+        sampling, frame, split = options.pop("sampling"), options.pop("frame"), options.pop("split")
         scale = sampling.pop("scale")
+        settings = Settings()
+        settings.restore(options.pop("settings"))
         setup = Setup(
             sampling=Sampling(**sampling, scale=None if scale is None else frozenset(scale)),
             frame=None if frame is None else FrameLength(**frame),
+            settings=settings,
+            split=None if split is None else Split(*split),
+            velocity=Strength(**options.pop("velocity")),
             **options,
         )
         prompt = [np.isin(np.arange(PITCHES), pitches) for pitches in head["prompt"]]

@@ -37,7 +37,7 @@ def play(setup: Setup) -> dict[str, Any]:
     api = ports.choose_api(setup.api)
     output_name, input_name = _find_ports(setup, api)
     bundle = load_model(setup.sampling)
-    engine, evidence = open_engine(setup.sampling, bundle)
+    engine, _ = open_engine(setup.sampling, bundle)
     own = engine.frame_spec
     prompt = prompt_frames(setup, own)
     time = InternalClock(setup.spec(own).frame_seconds)
@@ -74,13 +74,12 @@ def play(setup: Setup) -> dict[str, Any]:
         player, modes = make_player(
             setup,
             engine,
-            evidence,
             song or told,
             prompt=prompt,
             listens=heard is not None,
             send=send,
             monitor=lambda message, at: keep(PLAYER, message, at),
-            controls=[capture.hear],
+            others=[capture.hear],
         )
         watch = [wires.look, capture.update]
         watch += [recording.update] if recording else []

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.banks import Banks
 from cgrnn_live.clock import MILLISECOND, Clock
-from cgrnn_live.engine import Engine, Evidence
+from cgrnn_live.constraints import Constraints, Transposed
+from cgrnn_live.control_options import UNIFORM, Split, Strength
+from cgrnn_live.controls import Controls
+from cgrnn_live.engine import Engine
 from cgrnn_live.lateness import Effort
-from cgrnn_live.ledger import Ledger, Send
+from cgrnn_live.ledger import SUSTAIN, Ledger, Send
 from cgrnn_live.listener import Listener
 from cgrnn_live.loading import Sampling
+from cgrnn_live.midi_clock import CLOCKS_A_QUARTER
 from cgrnn_live.options import DEFAULT_BPM, FrameLength, clocks_per_frame, frame_seconds
-from cgrnn_live.player import Control, Frame, Player
+from cgrnn_live.player import Frame, Hear, Player
 from cgrnn_live.prompt import read_prompt
 from cgrnn_live.roles import PATIENCE_SECONDS, Mode, Modes
+from cgrnn_live.settings import Settings
 from cgrnn_live.song_clock import SongClock
+from cgrnn_live.touch import Accents, Following
 
 Sync = Literal["internal", "midi"]
 
@@ -40,8 +46,13 @@ class Setup:
     prompt: Path | None = None
     bpm: float | None = None
     frame: FrameLength | None = None
+    settings: Settings = field(default_factory=Settings)
+    control_channel: int | None = None
     channel: int = 1
-    velocity: int = 80
+    split: Split | None = None
+    velocity: Strength = UNIFORM
+    retriggers: bool = False
+    pedal: bool = False
     record: Path | None = None
     log: Path | None = None
     bars: int = 8
@@ -77,42 +88,48 @@ def song_of(setup: Setup, own: FrameSpec, time: Clock) -> SongClock | None:
 def make_player(
     setup: Setup,
     engine: Engine,
-    evidence: Evidence,
     clock: Clock,
     *,
     prompt: Sequence[Frame],
     listens: bool,
     send: Send,
     monitor: Send,
-    controls: Sequence[Control] = (),
+    others: Sequence[Hear] = (),
 ) -> tuple[Player, Modes]:
     """Return the player and who plays when.
 
     Args:
-        setup: the options.
+        setup: the options; its settings are the ones that controllers then change.
         engine: the model.
-        evidence: what its frames may hold.
         clock: the internal one or the song's.
         prompt: frames to begin with.
         listens: whether anything can come in.
         send: where the model's messages go.
-        monitor: where those that come in go.
-        controls: what else hears those that come in.
+        monitor: where those that come in go, but the keys that hold a chord.
+        others: what else hears those that come in.
     """
-    spec = setup.spec(engine.frame_spec)
+    spec, settings, strength = setup.spec(engine.frame_spec), setup.settings, setup.velocity
     patience = math.ceil(PATIENCE_SECONDS / spec.frame_seconds) if setup.patience is None else setup.patience
     modes = Modes(setup.mode, begins=bool(prompt), patience=patience, trigger=setup.trigger)
+    controls = Controls(settings, engine.own_temperature, setup.control_channel)
+    listener = Listener(spec, has_pedal=setup.trigger != SUSTAIN) if listens else None
+    quarters = spec.frame_seconds * setup.tempo / 60
+    if setup.sync == "midi":
+        quarters = clocks_per_frame(engine.frame_spec.frame_seconds, setup.frame) / CLOCKS_A_QUARTER
     player = Player(
-        engine,
-        evidence,
+        Transposed(engine, settings),
+        Constraints(settings, listener),
         clock,
-        Ledger(send, channel=setup.channel, velocity=setup.velocity),
+        Ledger(send, channel=setup.channel, retriggers=setup.retriggers, split=setup.split),
         Effort(engine.sweeps),
         prompt=prompt,
         role=modes,
-        listener=Listener(spec) if listens else None,
-        controls=[Banks(engine).hear, *controls],
-        monitor=monitor,
+        listener=listener,
+        controls=controls,
+        others=[Banks(engine, settings).hear, *others],
+        touch=Following(strength.low) if strength.follows else Accents(strength.low, strength.high, quarters),
+        passes_pedal=setup.pedal,
+        monitor=lambda message, at: None if controls.is_chord(message) else monitor(message, at),
     )
     return player, modes
 

@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 
 from cgrnn_bundle.frames import PITCHES, FrameSpec
 from cgrnn_live.clock import MILLISECOND, Arrival, Clock, OfflineClock
+from cgrnn_live.constraints import Constraints, Transposed
+from cgrnn_live.controls import Controls
 from cgrnn_live.engine import Evidence
 from cgrnn_live.lateness import Effort
-from cgrnn_live.ledger import CONTROL, NOTE_OFF, NOTE_ON, Ledger, Message
+from cgrnn_live.ledger import CONTROL, NOTE_OFF, NOTE_ON, SUSTAIN, Ledger, Message
 from cgrnn_live.listener import Listener
 from cgrnn_live.midi_clock import CLOCK, CONTINUE, SONG_POSITION, START, STOP
 from cgrnn_live.player import Frame, Player
 from cgrnn_live.roles import PROGRAM_CHANGE, Mode, Modes
+from cgrnn_live.settings import CONTROLLERS, Settings
 from cgrnn_live.song_clock import SongClock
+from cgrnn_live.touch import Accents, Following
 
 FRAME_MS = 250
 
@@ -30,18 +34,24 @@ class Receiver:
     """What sounds at the other end, and when the wire fails, once."""
 
     fails_at: int
-    sounding: set[int] = field(default_factory=set)
+    sounding: set[tuple[int, int]] = field(default_factory=set)  # channel, pitch
+    pedals: set[int] = field(default_factory=set)  # channels
     count: int = 0
 
     def __call__(self, message: Message, at: int) -> None:
         self.count += 1
         if self.count == self.fails_at:
             raise Fault("the wire")
-        if message[0] == NOTE_ON:
-            assert message[1] not in self.sounding, "struck twice"
-            self.sounding.add(message[1])
-        elif message[0] == NOTE_OFF:
-            self.sounding.discard(message[1])
+        kind, note = message[0] & 0xF0, (message[0] & 0x0F, message[1])
+        if kind == NOTE_ON:
+            assert message[1] not in {pitch for _, pitch in self.sounding}, "struck twice"
+            self.sounding.add(note)
+        elif kind == NOTE_OFF:
+            self.sounding.discard(note)
+        elif message[1] == SUSTAIN and message[2]:
+            self.pedals.add(note[0])
+        elif message[1] == SUSTAIN:
+            self.pedals.discard(note[0])
 
 
 class Wild:
@@ -73,8 +83,21 @@ MESSAGES = st.one_of(
     st.builds(lambda pitch: (NOTE_ON, pitch, 64), st.integers(40, 60)),
     st.builds(lambda pitch: (NOTE_OFF, pitch, 0), st.integers(40, 60)),
     st.builds(lambda number, value: (CONTROL, number, value), st.sampled_from([64, 120, 123]), st.integers(0, 127)),
+    st.builds(lambda number, value: (CONTROL, number, value), st.sampled_from(CONTROLLERS), st.integers(0, 127)),
+    st.builds(lambda kind, pitch: (kind | 1, pitch, 64), st.sampled_from([NOTE_ON, NOTE_OFF]), st.integers(40, 60)),
     st.builds(lambda number: (PROGRAM_CHANGE, number), st.integers(0, 3)),
     st.sampled_from([(START,), (STOP,), (CONTINUE,), (SONG_POSITION, 4, 0), (SONG_POSITION, 100, 1)]),
+)
+MANNERS = st.fixed_dictionaries(
+    {
+        "retriggers": st.booleans(),
+        "passes_pedal": st.booleans(),
+        "has_pedal": st.booleans(),
+        "split": st.none() | st.tuples(st.integers(0, 127), st.integers(1, 3)),
+        "touch": st.sampled_from([Following(80), Accents(50, 100, 0.5)]),
+        "transpose": st.integers(-24, 24),
+        "control_channel": st.sampled_from([None, 2]),
+    }
 )
 EVENTS = st.lists(st.tuples(st.integers(0, 5_000), MESSAGES), max_size=40)
 
@@ -88,9 +111,10 @@ EVENTS = st.lists(st.tuples(st.integers(0, 5_000), MESSAGES), max_size=40)
     st.integers(0, 60),
     st.integers(0, 200),
     st.integers(1, 24),
+    MANNERS,
 )
 def test_no_note_hangs_and_nothing_but_the_injected_fault_comes_out(
-    mode: Mode, is_synced: bool, events: list, seed: int, model_fails: int, wire_fails: int, frames: int
+    mode: Mode, is_synced: bool, events: list, seed: int, model_fails: int, wire_fails: int, frames: int, manner: dict
 ) -> None:
     arrivals = [Arrival(at * MILLISECOND, message) for at, message in events]
     if is_synced:
@@ -100,15 +124,20 @@ def test_no_note_hangs_and_nothing_but_the_injected_fault_comes_out(
     if is_synced:
         clock = SongClock(clock, 12, 120)
     receiver = Receiver(wire_fails)
-    ledger = Ledger(receiver)
+    ledger = Ledger(receiver, retriggers=manner["retriggers"], split=manner["split"])
+    current = Settings(transpose=manner["transpose"])
+    listener = Listener(FrameSpec(FRAME_MS / 1000), has_pedal=manner["has_pedal"])
     player = Player(
-        Wild(clock, seed, model_fails),
-        Evidence.build(),
+        Transposed(Wild(clock, seed, model_fails), current),
+        Constraints(current, listener),
         clock,
         ledger,
         Effort(5),
-        role=Modes(mode, begins=mode == "free", patience=3, trigger=64),
-        listener=Listener(FrameSpec(FRAME_MS / 1000)),
+        role=Modes(mode, begins=mode == "free", patience=3, trigger=None if manner["has_pedal"] else 64),
+        listener=listener,
+        controls=Controls(current, 1.0, manner["control_channel"]),
+        touch=manner["touch"],
+        passes_pedal=manner["passes_pedal"],
     )
     if is_synced:
         _leave_a_song_that_stands(player, clock)
@@ -116,8 +145,10 @@ def test_no_note_hangs_and_nothing_but_the_injected_fault_comes_out(
         player.run(frames)
     if not 0 < wire_fails <= receiver.count:
         assert not receiver.sounding
+        assert not receiver.pedals
     ledger.silence(clock.now())  # a note whose end the wire lost can still be ended
     assert not receiver.sounding
+    assert not receiver.pedals
     assert not ledger.sounding
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cgrnn_live.engine import make_denser
 from cgrnn_live.noise import draw_logistic, draw_normal
 from cgrnn_live.sampler import FREE, OFF, ON, Sampler
 
@@ -42,8 +43,9 @@ def exact_probabilities(clamp=None, temperature=1.0):
     return p / p.sum()
 
 
-def draw(clamp, temperature=1.0, seed=0, start=1):
+def draw(clamp, temperature=1.0, seed=0, start=1, density=1.0):
     weight, precision, mean, visible_bias, hidden_bias = small_model()
+    visible_bias = make_denser(visible_bias, density, temperature)
     sampler = Sampler(weight, precision, mean, np.random.default_rng(seed))
     begin = np.full(VISIBLE, bool(start))
     frames = [
@@ -67,6 +69,15 @@ CLAMPED = np.array([FREE, ON, FREE, OFF, FREE], np.int8)
 def test_free_frames_follow_the_exact_distribution(temperature):
     statistic = chi_square(draw(FREE_ALL, temperature), exact_probabilities(temperature=temperature))
     assert statistic < 61.1  # the 99.9 % point of χ² with 31 degrees of freedom; seeds are fixed
+
+
+@pytest.mark.parametrize(("density", "temperature"), [(3.0, 1.0), (0.25, 0.7), (2.0, 1.6)])
+def test_density_multiplies_the_odds_of_each_free_note(density, temperature):
+    exact = exact_probabilities(CLAMPED, temperature)
+    expected = exact * density ** all_frames().sum(1)
+    counts = draw(CLAMPED, temperature, density=density)
+    assert chi_square(counts, expected / expected.sum()) < 24.3  # the 99.9 % point with 7 degrees of freedom
+    assert chi_square(counts, exact) > 24.3, "the test can fail"
 
 
 def test_clamped_frames_follow_the_exact_conditional():
