@@ -142,7 +142,7 @@ def record(folder: Path) -> list[float]:
 
 
 def loop(folder: Path) -> list[float]:
-    """Loop in Ardour; how far from the loop's eighths each onset of the whole passes after the first was sent, in ms."""
+    """Loop in Ardour; how far from the loop's eighths each onset of the passes after the first was sent, in ms."""
     beats = {"LOOP_BEGINS": str(LOOP_BEGINS), "LOOP_ENDS": str(LOOP_ENDS)}
     told = {**os.environ, "HOME": str(folder), "TAKE_FOLDER": str(folder), "STEP": "make", **beats}
     with _started(folder, LOOP, told) as making, suppress(subprocess.TimeoutExpired):
@@ -190,7 +190,7 @@ def test_in_ardour_every_note_is_on_the_eighths_from_the_beginning_and_after_a_l
 
 
 def test_where_ardours_loop_begins_again_notes_are_on_the_eighths_of_the_loop(tmp_path: Path) -> None:
-    """Ardour sends Stop there, then Song Position and Continue at the next beat. On a busy machine single notes come late
+    """Ardour sends Stop there, then Song Position and Continue at the next beat. On a busy machine notes come late
     to who overhears them; a player that does not heed Song Position is a sixteenth, 155 ms, off in every other pass.
     """
     _is_on_the_eighths(tmp_path, loop, 70, 60)
