@@ -1,5 +1,9 @@
 """Listening in on a clock and on what is played to it, at JACK ports: who sent what, and when."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from typing import Any, NamedTuple
 
@@ -18,39 +22,39 @@ class Stretch(NamedTuple):
     onsets: list[float]
     stopped: float
 
-    def off_grid(self, period: float, clocks: int) -> np.ndarray:
-        """How far in seconds each onset lies from the grid of every so many clocks, of which the first is on it.
+    def late(self, period: float) -> np.ndarray:
+        """How many seconds each clock came late, if they are sent ``period`` apart and the earliest came in time."""
+        times = np.array(self.clocks) - period * np.arange(len(self.clocks))
+        return times - times.min()
 
-        A message can come late and a clock be lost; none comes early: the earliest of ``period`` apart are in time.
-        """
-        begin = np.min(np.array(self.clocks) - period * np.arange(len(self.clocks)))
+    def off_grid(self, period: float, clocks: int) -> np.ndarray:
+        """How far in seconds each onset lies from the grid of every so many clocks, of which the first is on it."""
+        begin = self.clocks[0] - self.late(period)[0]
         steps = (np.array(self.onsets) - begin) / (period * clocks)
         return np.abs(steps - np.round(steps)) * period * clocks
 
 
 class Overheard:
-    """What a clock port and a player's port send, each message with its time."""
+    """What a clock port and a player's port send, each message with its time, as another program hears it."""
 
-    def __init__(self, clock: str, player: str) -> None:
-        """Connect to two ports of the server that JACK_DEFAULT_SERVER names, each found by a part of its name."""
+    def __init__(self, clock: str, player: str, environment: dict[str, str]) -> None:
+        """Connect to two ports, each found by a part of its name, of the server that ``environment`` names."""
         self.messages: list[tuple[float, tuple[int, ...]]] = []
-        self._inputs = [self._listen(clock), self._listen(player)]
-
-    def _listen(self, part: str) -> Any:
-        port = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=f"overhears {part}")
-        names = port.get_ports()
-        found = [number for number, name in enumerate(names) if part in name]
-        assert len(found) == 1, f"{part!r} is not one of {names}"
-        port.ignore_types(timing=False)
-        port.set_callback(lambda event, _: self.messages.append((time.monotonic(), tuple(event[0]))))
-        port.open_port(found[0])
-        return port
+        pipe = subprocess.PIPE
+        line = [sys.executable, __file__, clock, player]
+        self._process = subprocess.Popen(line, stdin=pipe, stdout=pipe, text=True, env=environment)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n", "the ports are not there to be overheard"
 
     def close(self) -> None:
-        for port in self._inputs:
-            port.cancel_callback()
-            port.close_port()
-            port.delete()
+        """Hear no more: `messages` are all that came."""
+        out, _ = self._process.communicate("end", timeout=20)
+        self.messages = [(at, tuple(message)) for at, message in json.loads(out or "[]")]
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
 
     def stretches(self) -> list[Stretch]:
         """The stretches in which the song ran."""
@@ -88,3 +92,21 @@ class Overheard:
                 if at > stopped and not sounding:
                     return at - stopped
         return float("inf") if sounding else 0.0
+
+
+def _listen(part: str, heard: list[tuple[float, list[int]]]) -> Any:
+    port = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=f"overhears {part}")
+    (number,) = (number for number, name in enumerate(port.get_ports()) if part in name)
+    port.ignore_types(timing=False)
+    port.set_callback(lambda event, _: heard.append((time.monotonic(), event[0])))
+    port.open_port(number)
+    return port
+
+
+if __name__ == "__main__":
+    heard: list[tuple[float, list[int]]] = []
+    ports = [_listen(part, heard) for part in sys.argv[1:]]
+    print("ready", flush=True)
+    sys.stdin.read()
+    print(json.dumps(heard), flush=True)
+    os._exit(0)  # without taking leave of a server that may be gone
