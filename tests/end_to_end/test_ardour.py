@@ -29,7 +29,9 @@ EIGHTH = 30 / BPM
 LOOP_BEGINS, LOOP_ENDS = 4, 7.25
 """In beats. The loop lasts no whole number of eighths: who counts clocks on where it begins again plays beside them."""
 LOOP_SECONDS = 9
-UNEVEN_MS = 15
+UNEVEN_MS = 12
+STOOD = 0.6 * EIGHTH / 12
+"""s that a clock came too late, if JACK stood still or lost one: what is recorded then is in another time than ours."""
 OFFSET_MS = 5.5
 """Without it notes lie 8 to 14 ms before the grid after Start, two of JACK's periods, and 3 before it to 3 behind it
 after Continue: Ardour's clock and its recording are two periods apart in one case and not in the other."""
@@ -40,13 +42,13 @@ class NoPortsError(Exception):
 
 
 class BusyError(Exception):
-    """The machine is so busy that Ardour's own clocks come late."""
+    """The machine is so busy that Ardour's own clock is uneven."""
 
 
 def _check_clock(overheard: Overheard) -> None:
-    late = np.concatenate([stretch.late(EIGHTH / 12) for stretch in overheard.stretches()])
-    if (ms := 1000 * np.percentile(late, 90)) > UNEVEN_MS:
-        raise BusyError(f"one in ten of Ardour's clocks comes {ms:.0f} ms late or more")
+    uneven = np.concatenate([stretch.unevenness(EIGHTH / 12) for stretch in overheard.stretches()])
+    if (ms := 1000 * np.percentile(uneven, 95)) > UNEVEN_MS:
+        raise BusyError(f"one in twenty of Ardour's clocks is {ms:.0f} ms out of time or more")
 
 
 @contextmanager
@@ -129,7 +131,7 @@ def onsets(take: Path) -> np.ndarray:
     return np.array(beats)
 
 
-def record(folder: Path) -> list[float]:
+def record(folder: Path) -> tuple[list[float], Overheard]:
     """Record in Ardour; how far from the eighths each onset of both takes lies, in ms."""
     with ardour(folder, RECORD, TAKE_SECONDS=str(SECONDS)) as (process, environment):
         with playing(environment, SECONDS + 20, "--offset", OFFSET_MS) as player, overhearing(environment) as overheard:
@@ -150,10 +152,10 @@ def record(folder: Path) -> list[float]:
         assert len(beats) > seconds / EIGHTH / 2
         assert (seconds - 3) * BPM / 60 < beats.max() < (seconds + 1) * BPM / 60
         off += (np.abs(beats * 2 - np.round(beats * 2)) / 2 * 60_000 / BPM).tolist()
-    return off
+    return off, overheard
 
 
-def loop(folder: Path) -> list[float]:
+def loop(folder: Path) -> tuple[list[float], Overheard]:
     """Loop in Ardour; how far from the loop's eighths each onset of the passes after the first was sent, in ms."""
     beats = {"LOOP_BEGINS": str(LOOP_BEGINS), "LOOP_ENDS": str(LOOP_ENDS)}
     told = {**os.environ, "HOME": str(folder), "TAKE_FOLDER": str(folder), "STEP": "make", **beats}
@@ -177,10 +179,12 @@ def loop(folder: Path) -> list[float]:
     assert all(len(each.onsets) >= 2 for each in passes[:-1]), "a pass is silent"
     assert json.loads(out)["frames"] == pytest.approx(sum(np.ceil(len(each.clocks) / 12) for each in passes), abs=4)
     assert max(silences := overheard.silences()) < EIGHTH, silences
-    return [1000 * off for each in passes[1:-1] for off in each.off_grid(EIGHTH / 12, 12)]
+    return [1000 * off for each in passes[1:-1] for off in each.off_grid(EIGHTH / 12, 12)], overheard
 
 
-def _is_on_the_eighths(folder: Path, play: Callable[[Path], list[float]], percent: float, within_ms: float) -> None:
+def _is_on_the_eighths(
+    folder: Path, play: Callable[[Path], tuple[list[float], Overheard]], percent: float, within_ms: float
+) -> None:
     """JACK's dummy server now and then loses a message, a note's or a clock's: a run is made up to twice more, and
     three times more if Ardour does not start.
     """
@@ -191,7 +195,7 @@ def _is_on_the_eighths(folder: Path, play: Callable[[Path], list[float]], percen
     while len(found) < 3 + spoilt and spoilt < 3:
         (take := folder / str(len(found))).mkdir()
         try:
-            off = play(take)
+            off, overheard = play(take)
         except NoPortsError as error:
             spoilt += 1
             found.append(f"no start: {error}")
@@ -203,8 +207,10 @@ def _is_on_the_eighths(folder: Path, play: Callable[[Path], list[float]], percen
         else:
             if np.percentile(off, percent) <= within_ms:
                 return
-            found.append(f"{np.sort(off)[-10:]} ms off the eighths")
-    (pytest.skip if busy else pytest.fail)("; ".join(found))
+            stood = any(np.max(each.unevenness(EIGHTH / 12)) > STOOD for each in overheard.stretches())
+            busy += stood
+            found.append(f"{np.sort(off)[-10:]} ms off the eighths" + ", and Ardour's clock stood still" * stood)
+    (pytest.skip if 0 < busy == len(found) - spoilt else pytest.fail)("; ".join(found))
 
 
 def test_in_ardour_every_note_is_on_the_eighths_from_the_beginning_and_after_a_locate(tmp_path: Path) -> None:

@@ -22,14 +22,16 @@ class Stretch(NamedTuple):
     onsets: list[float]
     stopped: float
 
-    def late(self, period: float) -> np.ndarray:
-        """How many seconds each clock came late, if they are sent ``period`` apart and the earliest came in time."""
-        times = np.array(self.clocks) - period * np.arange(len(self.clocks))
-        return times - times.min()
+    def unevenness(self, period: float) -> np.ndarray:
+        """How far in seconds the time between each two clocks is from ``period``."""
+        return np.abs(np.diff(self.clocks) - period)
 
     def off_grid(self, period: float, clocks: int) -> np.ndarray:
-        """How far in seconds each onset lies from the grid of every so many clocks, of which the first is on it."""
-        begin = self.clocks[0] - self.late(period)[0]
+        """How far in seconds each onset lies from the grid of every so many clocks, of which the first is on it.
+
+        Clocks are sent ``period`` apart and come late or never: the earliest came in time.
+        """
+        begin = np.min(np.array(self.clocks) - period * np.arange(len(self.clocks)))
         steps = (np.array(self.onsets) - begin) / (period * clocks)
         return np.abs(steps - np.round(steps)) * period * clocks
 
