@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,14 +17,12 @@ from cgrnn_bundle import __version__
 from cgrnn_bundle.errors import BundleError
 from cgrnn_live import control_options as control
 from cgrnn_live.bench_command import bench
-from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seconds, Seed, Temperature
+from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seed, Temperature, sampling_of
 from cgrnn_live.errors import UsageError
-from cgrnn_live.jam_options import Bars, Bpm, Log, Mode, Offset, Patience, Sync, Trigger
-from cgrnn_live.options import FrameLength, OptionError, check_range, number, parse_frame
+from cgrnn_live.jam_options import Bars, Bpm, ClockOut, Log, Mode, Offset, Patience, Sync, Trigger
+from cgrnn_live.offline_commands import demo, render, replay
+from cgrnn_live.options import FrameLength, OptionError, number, parse_frame
 from cgrnn_live.wave_command import audio
-
-if TYPE_CHECKING:
-    from cgrnn_live.loading import Sampling
 
 DONE, OUR_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -49,6 +46,7 @@ def play(
     trigger: Trigger = None,
     sync: Sync = "internal",
     offset: Offset = 0.0,
+    clock_out: ClockOut = False,
     prompt: Annotated[
         Path | None, typer.Option(metavar="FILE.mid", help="A phrase to play first and go on from.")
     ] = None,
@@ -109,7 +107,7 @@ def play(
         raise OptionError(
             "Nothing to play into: give --port NAME (`cgrnn-live ports` lists them), or try `cgrnn-live demo`."
         )
-    sampling = _sampling(seed, model, temperature, gibbs, low, high, scale)
+    sampling = sampling_of(seed, model, temperature, gibbs, low, high, scale)
     settings = control.settings_of(
         low, high, scale, chord, voices=voices, density=density, avoid=avoid, transpose=transpose
     )
@@ -127,6 +125,7 @@ def play(
         trigger=trigger,
         sync=sync,
         offset=offset,
+        clock_out=clock_out,
         prompt=prompt,
         bpm=bpm,
         frame=frame,
@@ -146,62 +145,6 @@ def play(
         is_quiet=as_json,
     )
     summary = play_session(setup)
-    if as_json:
-        _print_json(summary)
-
-
-@app.command()
-def render(
-    prompt: Annotated[Path, typer.Argument(metavar="PROMPT.mid", help="The phrase to continue.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.mid", help="The file to write.")],
-    seconds: Seconds = 30.0,
-    seed: Seed = None,
-    model: Model = None,
-    temperature: Temperature = None,
-    gibbs: Gibbs = None,
-    low: Low = 0,
-    high: High = 127,
-    scale: Scale = None,
-    as_json: Json = False,
-) -> None:
-    """Continue a phrase offline: the same seed writes the same file."""
-    from cgrnn_live.render import render as render_file
-
-    summary = render_file(prompt, out, seconds, _sampling(seed, model, temperature, gibbs, low, high, scale))
-    if as_json:
-        _print_json(summary)
-
-
-@app.command()
-def replay(
-    log: Annotated[Path, typer.Argument(metavar="FILE.log", help="What --log wrote.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.mid", help="The file to write.")],
-    as_json: Json = False,
-) -> None:
-    """Play a logged performance again, offline, note for note."""
-    from cgrnn_live.replay import replay as replay_log
-
-    summary = replay_log(log, out)
-    if as_json:
-        _print_json(summary)
-
-
-@app.command()
-def demo(
-    seconds: Seconds = 30.0,
-    seed: Seed = None,
-    model: Model = None,
-    temperature: Temperature = None,
-    gibbs: Gibbs = None,
-    low: Low = 0,
-    high: High = 127,
-    scale: Scale = None,
-    as_json: Json = False,
-) -> None:
-    """Hear a model through the built-in synth; without a sound device, write demo.mid and demo.wav."""
-    from cgrnn_live.demo import demo as play_demo
-
-    summary = play_demo(seconds, _sampling(seed, model, temperature, gibbs, low, high, scale))
     if as_json:
         _print_json(summary)
 
@@ -256,8 +199,8 @@ def doctor(api: Api = "auto", as_json: Json = False) -> None:
         raise typer.Exit(USAGE)
 
 
-app.command()(audio)
-app.command()(bench)
+for command in (render, replay, demo, audio, bench):
+    app.command()(command)
 
 
 def main() -> None:
@@ -300,19 +243,3 @@ def _refuse_options_before(context: typer.Context) -> None:
             raise OptionError(
                 f"{parameter.opts[0]} stands before {context.invoked_subcommand!r}; put the options after the command."
             )
-
-
-def _sampling(
-    seed: int | None,
-    model: str | None,
-    temperature: float | None,
-    gibbs: int | None,
-    low: int,
-    high: int,
-    scale: frozenset[int] | None,
-) -> Sampling:
-    from cgrnn_live.loading import Sampling
-
-    check_range(low, high, scale)
-    chosen = secrets.randbits(32) if seed is None else seed
-    return Sampling(chosen, model, temperature, gibbs, low, high, scale)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import secrets
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cgrnn_live.options import number, parse_scale, whole_number
+from cgrnn_live.options import check_range, number, parse_scale, whole_number
+
+if TYPE_CHECKING:
+    from cgrnn_live.loading import Sampling
 
 Model = Annotated[str | None, typer.Option(metavar="NAME|PATH", help="A shipped model or a bundle; see `models`.")]
 Temperature = Annotated[
@@ -47,3 +51,20 @@ Api = Annotated[
     Literal["auto", "alsa", "jack", "coremidi", "winmm"],
     typer.Option(metavar="auto|alsa|jack|coremidi|winmm", help="The MIDI system; auto takes the first that answers."),
 ]
+
+
+def sampling_of(
+    seed: int | None,
+    model: str | None,
+    temperature: float | None,
+    gibbs: int | None,
+    low: int,
+    high: int,
+    scale: frozenset[int] | None,
+) -> Sampling:
+    """Return what these options mean; OptionError if no pitch is left. Without a seed, one by chance."""
+    from cgrnn_live.loading import Sampling
+
+    check_range(low, high, scale)
+    chosen = secrets.randbits(32) if seed is None else seed
+    return Sampling(chosen, model, temperature, gibbs, low, high, scale)

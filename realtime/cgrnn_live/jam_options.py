@@ -53,6 +53,10 @@ Offset = Annotated[
         help="With --sync midi: send notes so much later than the clock says, or earlier if below 0.",
     ),
 ]
+ClockOut = Annotated[
+    bool,
+    typer.Option("--clock-out", help="Send a MIDI clock, Start and Stop with the notes, for others to follow."),
+]
 Log = Annotated[
     Path | None,
     typer.Option(metavar="FILE.log", help="Write down all that decides what is played; `replay` plays it again."),

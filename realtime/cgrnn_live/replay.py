@@ -22,7 +22,7 @@ from cgrnn_live.player import Frame
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Take, is_same_file, write_whole
 from cgrnn_live.session_log import LogError, LoggedClock
 from cgrnn_live.settings import Settings
-from cgrnn_live.setup import Setup, frame_count, make_player, song_of
+from cgrnn_live.setup import Setup, clock_of, frame_count, make_player
 from cgrnn_live.status import tell
 
 FORMAT = 1
@@ -83,7 +83,7 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
     engine, _ = open_engine(setup.sampling, bundle)
     own = engine.frame_spec
     time = LoggedClock(setup.spec(own).frame_seconds, lines)
-    song = song_of(setup, own, time)
+    clock = clock_of(setup, own, time, lambda message, at: None)
     take = Take(setup.tempo)
 
     def keep(track: str, message: Message, at: int) -> None:
@@ -92,7 +92,7 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
     player, _ = make_player(
         setup,
         engine,
-        song or time,
+        clock,
         prompt=prompt,
         listens=head["listens"],
         send=lambda message, at: keep(MODEL, message, at),

@@ -17,10 +17,12 @@ from cgrnn_live.loading import load_model, open_engine
 from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
+from cgrnn_live.pulse import PulsingClock
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
 from cgrnn_live.replay import header
 from cgrnn_live.session_log import LoggingClock, SessionLog
-from cgrnn_live.setup import Setup, frame_count, make_player, prompt_frames, song_of
+from cgrnn_live.setup import Setup, clock_of, frame_count, make_player, prompt_frames
+from cgrnn_live.song_clock import SongClock
 from cgrnn_live.status import tell
 from cgrnn_live.view import View
 
@@ -50,7 +52,8 @@ def play(setup: Setup) -> dict[str, Any]:
             head = header(setup, bundle.fingerprint(), prompt, listens=heard is not None)
             log = SessionLog(setup.log, head)
         told = time if log is None else LoggingClock(time, log.entries)
-        song = song_of(setup, own, told)
+        clock = clock_of(setup, own, told, lambda message, at: wires.send(message))
+        song = clock if isinstance(clock, SongClock) else None
         recording = None if setup.record is None else Recording(setup.record, time, setup.tempo)
         capture = Capture(song.grid if song else _even_bars(time, setup.tempo), setup.bars, Path())
 
@@ -65,6 +68,8 @@ def play(setup: Setup) -> dict[str, Any]:
 
         def end() -> None:
             at = time.now()
+            if isinstance(clock, PulsingClock):
+                clock.end(at)
             if log is not None:
                 log.close(at)
             if recording is not None:
@@ -74,7 +79,7 @@ def play(setup: Setup) -> dict[str, Any]:
         player, modes = make_player(
             setup,
             engine,
-            song or told,
+            clock,
             prompt=prompt,
             listens=heard is not None,
             send=send,

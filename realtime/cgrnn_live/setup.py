@@ -10,7 +10,7 @@ from typing import Literal
 
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.banks import Banks
-from cgrnn_live.clock import MILLISECOND, Clock
+from cgrnn_live.clock import MILLISECOND, SECOND, Clock
 from cgrnn_live.constraints import Constraints, Transposed
 from cgrnn_live.control_options import UNIFORM, Split, Strength
 from cgrnn_live.controls import Controls
@@ -20,9 +20,10 @@ from cgrnn_live.ledger import SUSTAIN, Ledger, Send
 from cgrnn_live.listener import Listener
 from cgrnn_live.loading import Sampling
 from cgrnn_live.midi_clock import CLOCKS_A_QUARTER
-from cgrnn_live.options import DEFAULT_BPM, FrameLength, clocks_per_frame, frame_seconds
+from cgrnn_live.options import DEFAULT_BPM, FrameLength, OptionError, clocks_per_frame, frame_seconds
 from cgrnn_live.player import Frame, Hear, Player
 from cgrnn_live.prompt import read_prompt
+from cgrnn_live.pulse import PulsingClock
 from cgrnn_live.roles import PATIENCE_SECONDS, Mode, Modes
 from cgrnn_live.settings import Settings
 from cgrnn_live.song_clock import SongClock
@@ -43,6 +44,7 @@ class Setup:
     trigger: int | None = None
     sync: Sync = "internal"
     offset: float = 0.0
+    clock_out: bool = False
     prompt: Path | None = None
     bpm: float | None = None
     frame: FrameLength | None = None
@@ -77,10 +79,16 @@ def prompt_frames(setup: Setup, own: FrameSpec) -> list[Frame]:
     return [] if setup.prompt is None else list(read_prompt(setup.prompt, own if spec.note_value else spec).frames)
 
 
-def song_of(setup: Setup, own: FrameSpec, time: Clock) -> SongClock | None:
-    """Return the clock that follows a song, if one is to be followed; OptionError if frames cannot count its clocks."""
+def clock_of(setup: Setup, own: FrameSpec, time: Clock, send: Send) -> Clock:
+    """Return the clock that the player is to have, by ``time``: that, a song's, or one that sends a MIDI clock.
+
+    Raises:
+        OptionError: frames of a song that do not last whole clocks, or a MIDI clock that would come in and go out.
+    """
     if setup.sync == "internal":
-        return None
+        return PulsingClock(time, 60 * SECOND / setup.tempo, send) if setup.clock_out else time
+    if setup.clock_out:
+        raise OptionError("--clock-out and --sync midi are both given; let others follow the clock that comes in.")
     clocks = clocks_per_frame(own.frame_seconds, setup.frame)
     return SongClock(time, clocks, setup.tempo, round(setup.offset * MILLISECOND))
 
