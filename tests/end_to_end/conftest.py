@@ -140,6 +140,10 @@ class Ear:
         self._input.open_virtual_port(port)
         self._input.set_callback(lambda event, _: self.messages.append((time.monotonic(), tuple(event[0]))))
 
+    def hear_clocks(self) -> None:
+        """Take in MIDI clocks too, from now on."""
+        self._input.ignore_types(timing=False)
+
     def of_kind(self, kind: int, channel: int = 0) -> list[int]:
         """Return the first data byte of each message of this status."""
         return [message[1] for _, message in list(self.messages) if message[0] == kind | channel]

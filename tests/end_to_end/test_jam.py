@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mido
+import numpy as np
 import pytest
 
 from hands import begins, finish, output_into, sending
@@ -126,3 +127,15 @@ def test_on_a_midi_clock_it_plays_on_the_eighths_and_stops_with_the_song(ear: An
         if play():
             return
     pytest.fail("in no run were all onsets on the eighths")
+
+
+def test_others_can_follow_its_clock(ear: Any, start: Any) -> None:
+    ear.hear_clocks()
+    process = start("--port", "daw track", "--clock-out", "--bpm", 150, "--seed", 3, "--duration", 4, "--json")
+    assert finish(process)[0] == 0
+    messages = [(at, message) for at, message in list(ear.messages) if message[0] >= 0xF8]
+    assert [message for _, message in messages][:2] == [(0xFA,), (0xF8,)]
+    assert messages[-1][1] == (0xFC,)
+    clocks = [at for at, message in messages if message == (0xF8,)]
+    assert len(clocks) == pytest.approx(4 * 60, abs=3)  # 150 a minute for 4 s; a lost one is JACK's
+    assert np.median(np.diff(clocks)) == pytest.approx(1 / 60, abs=0.0055)  # a period of JACK's

@@ -2,8 +2,10 @@
 
 import pytest
 
+from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.clock import MILLISECOND, SECOND, Arrival, Clock, OfflineClock
 from cgrnn_live.ledger import NOTE_ON, Message
+from cgrnn_live.loading import Sampling
 from cgrnn_live.midi_clock import CLOCK, START, STOP, ClockFollower
 from cgrnn_live.options import OptionError
 from cgrnn_live.pulse import PulsingClock
@@ -87,9 +89,6 @@ def test_who_follows_it_has_the_tempo() -> None:
 
 
 def test_a_clock_that_comes_in_is_not_sent_on() -> None:
-    from cgrnn_bundle.frames import FrameSpec
-    from cgrnn_live.loading import Sampling
-
     setup = Setup(port="x", sampling=Sampling(1), sync="midi", clock_out=True)
     with pytest.raises(OptionError, match="let others follow the clock that comes in"):
         clock_of(setup, FrameSpec(0.25), OfflineClock(0.25), lambda message, at: None)
