@@ -139,3 +139,25 @@ def test_others_can_follow_its_clock(ear: Any, start: Any) -> None:
     clocks = [at for at, message in messages if message == (0xF8,)]
     assert len(clocks) == pytest.approx(4 * 60, abs=3)  # 150 a minute for 4 s; a lost one is JACK's
     assert np.median(np.diff(clocks)) == pytest.approx(1 / 60, abs=0.0055)  # a period of JACK's
+
+
+def test_bounds_hold_and_are_turned_while_it_plays(ear: Any, start: Any) -> None:
+    line = ["--chord", "C", "--low", 36, "--high", 84, "--voices", 3, "--split", "60:2", "--velocity", "60-100"]
+    process = start("--port", "daw track", *line, "--density", 4, "--seed", 3)
+    assert "Playing into" in process.stderr.readline()
+    time.sleep(3)
+    with sending("cgrnn-live in", iter([(0.0, (0xB0, 21, 60)), (0.0, (0xC5, 0))])):
+        time.sleep(0.6)
+        turned = time.monotonic()
+        time.sleep(2)
+    process.send_signal(signal.SIGTERM)
+    assert finish(process)[0] == 0
+    begun = [(at, *message) for at, message in list(ear.messages) if message[0] & 0xF0 == NOTE_ON]
+    assert len(begun) > 10
+    for at, status, pitch, velocity in begun:
+        assert pitch % 12 in (0, 4, 7)
+        assert (60 if at > turned else 36) <= pitch <= 84
+        assert status & 0x0F == (1 if pitch < 60 else 0)
+        assert 60 <= velocity <= 100
+    assert {status & 0x0F for _, status, _, _ in begun} == {0, 1}
+    assert len({velocity for *_, velocity in begun}) > 2
