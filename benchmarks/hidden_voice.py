@@ -9,9 +9,9 @@ are clamped on, and every other pitch is free. Voices are places in the chord (`
 one more    the model is told that exactly one note is missing. log p of the hidden one, exact (`log_one_more`), the
             share of frames in which it is the likeliest ("best"), and its mean probability ("drawn", the share of
             draws from this conditional that find it).
-completion  it is not told. "filled" is TP / (TP + FP + FN) of the free pitches of one draw a frame, mean over frames:
-            CGRNN's by the instrument's own engine, its sweeps and its clamps. log p of the whole completion by AIS
-            errs high for CGRNN, and is exact for the rest.
+completion  it is not told, and may add no note or several. "filled" is TP / (TP + FP + FN) of the free pitches of one
+            draw a frame, mean over frames: CGRNN's by the instrument's own engine, its sweeps and its clamps. log p of
+            the whole completion, each free pitch on or off, by AIS errs high for CGRNN; it is exact for the rest.
 
 rnn         an independent-pitch RNN of the same data: what is held tells it nothing about this frame.
 apart       the CGRNN's own marginals p(v_j = 1 | u), as if independent: the same net without the chord. Marginals are
@@ -25,11 +25,10 @@ unless CGRNN is above the RNN, its interval too, in all five, for the voices tog
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -41,6 +40,7 @@ from cgrnn_live.engine import MOST_NOTES, REDRAWS, Engine, Evidence
 from cgrnn_train.bootstrap import bootstrap_ratio
 from cgrnn_train.data.packed import PackedFrames, as_rolls
 from cgrnn_train.export import export
+from cgrnn_train.files import write_json
 from cgrnn_train.likelihood.completion import (
     independent_log_completion,
     independent_log_one_more,
@@ -195,16 +195,33 @@ def summarise(systems: dict[str, Scores], rows: NDArray[np.bool_], songs: NDArra
 
 
 def show(title: str, table: dict[str, list[Cell]]) -> None:
-    """Print a table: each system's figures, and CGRNN's lead with its interval."""
-    print(title)
-    print(" " * 10, "  ".join(f"{measure:>30}" for measure in MEASURES))
+    """Print a table: each system's figures, and CGRNN's lead over it with its interval."""
+    print(f"{title}\n\n  {'':8}", "".join(f"{measure:31}" for measure in MEASURES))
     for name, cells in table.items():
         words = [
-            f"{own.value:.3f}" + ("" if lead is None else f" ({lead.interval[0]:+.3f} to {lead.interval[1]:+.3f})")
+            f"{own.value:.3f}" + ("" if lead is None else f"  {lead.value:+.3f} ({_words(lead.interval)})")
             for own, lead in cells
         ]
-        print(f"{name:10}", "  ".join(f"{word:>30}" for word in words))
+        print(f"  {name:8}", "".join(f"{word:31}" for word in words).rstrip())
     print(flush=True)
+
+
+def as_json(tables: dict[str, dict[str, list[Cell]]]) -> dict[str, Any]:
+    """The same as plain values: by voice, system and measure its own figure and the lead, each with its interval."""
+    return {
+        voice: {
+            system: {
+                measure: {key: part and [part.value, *part.interval] for key, part in cell._asdict().items()}
+                for measure, cell in zip(MEASURES, cells, strict=True)
+            }
+            for system, cells in table.items()
+        }
+        for voice, table in tables.items()
+    }
+
+
+def _words(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:+.3f} to {interval[1]:+.3f}"
 
 
 def main() -> None:
@@ -217,7 +234,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, help="frames for each voice; by default all that have it")
     parser.add_argument("--completions", type=int, default=500, help="frames for each voice with AIS")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="a JSON file of the figures, each with its own interval too")
     options = parser.parse_args()
 
     data = as_rolls(open_data(options.run, options.data), "a hidden voice")
@@ -257,20 +274,16 @@ def main() -> None:
     parts["together"] = np.ones(len(drawn), np.bool_)
     tables = {name: summarise(systems, rows, song[asked.piece]) for name, rows in parts.items()}
     is_above = [cast(Estimate, cell.lead).interval[0] > 0 for cell in tables["together"]["rnn"]]
-    if options.json:
-        rows = {
-            name: {system: [cell._asdict() for cell in cells] for system, cells in table.items()}
-            for name, table in tables.items()
-        }
-        print(json.dumps(rows, default=lambda estimate: [estimate.value, *estimate.interval]))
-    else:
-        print(f"{data.folder.name}, test split; in brackets CGRNN's lead, 95 %; {engine.sweeps} sweeps\n")
-        for name, rows in parts.items():
-            count, songs = int(rows.sum()), len(np.unique(song[asked.piece[rows]]))
-            completions = int(rows[chosen].sum())
-            show(f"{name}: {count} frames of {songs} pieces, log p of completions of {completions}", tables[name])
-        for measure, passes in zip(MEASURES, is_above, strict=True):
-            print("pass" if passes else "FAIL", f"{measure}: CGRNN above the RNN")
+    print(
+        f"{data.folder.name}, test split; after each figure how far CGRNN is above it, 95 %; {engine.sweeps} sweeps\n"
+    )
+    for name, rows in parts.items():
+        count, songs = int(rows.sum()), len(np.unique(song[asked.piece[rows]]))
+        show(f"{name}: {count} frames of {songs} pieces, completion log p of {int(rows[chosen].sum())}", tables[name])
+    for measure, passes in zip(MEASURES, is_above, strict=True):
+        print("pass" if passes else "FAIL", f"{measure}: CGRNN above the RNN")
+    if options.out:
+        write_json(options.out, as_json(tables))
     sys.exit(0 if all(is_above) else 1)
 
 
