@@ -119,7 +119,7 @@ def test_a_live_prompt_is_played_first_and_then_taken_over(ear: Any, start: Any,
     assert len(pitches) > 1
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_every_note_is_ended_after_a_signal(ear: Any, start: Any, tmp_path: Path, name: str) -> None:
     def run() -> None:
         # A test run under nohup ignores SIGHUP, and so would what it starts.
