@@ -20,7 +20,7 @@ from cgrnn_live.bench_command import bench
 from cgrnn_live.common_options import Api, Gibbs, High, Json, Low, Model, Scale, Seed, Temperature, sampling_of
 from cgrnn_live.errors import UsageError
 from cgrnn_live.jam_options import Bars, Bpm, ClockOut, Log, Mode, Offset, Patience, Sync, Trigger
-from cgrnn_live.offline_commands import demo, render, replay
+from cgrnn_live.offline_commands import calibrate, demo, render, replay
 from cgrnn_live.options import FrameLength, OptionError, number, parse_frame
 from cgrnn_live.wave_command import audio
 
@@ -199,7 +199,7 @@ def doctor(api: Api = "auto", as_json: Json = False) -> None:
         raise typer.Exit(USAGE)
 
 
-for command in (render, replay, demo, audio, bench):
+for command in (render, replay, demo, calibrate, audio, bench):
     app.command()(command)
 
 

@@ -1,6 +1,7 @@
 """The instrument's own errors, each one sentence for the person at the keyboard.
 
     UsageError                 what the person can mend; the command exits with 2
+    ├── calibrate.TakeError             a take that cannot be measured
     ├── options.OptionError             an option that means nothing
     ├── portnames.PortError             a MIDI system or port that is missing, ambiguous or in use
     ├── prompt.PromptError              a MIDI file that cannot be read, or holds no notes

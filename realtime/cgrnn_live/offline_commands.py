@@ -1,4 +1,4 @@
-"""The commands that need no MIDI port: `render`, `replay` and `demo`. Options in, one call, a summary out."""
+"""The commands that need no MIDI port: `render`, `replay`, `demo`, `calibrate`. Options in, one call, a summary out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Annotated
 import typer
 
 from cgrnn_live.common_options import Gibbs, High, Json, Low, Model, Scale, Seconds, Seed, Temperature, sampling_of
+from cgrnn_live.options import FrameLength, OptionError, number, parse_frame
+
+EIGHTH = 1 / 8
+"""Of a whole note."""
 
 
 def render(
@@ -62,3 +66,34 @@ def demo(
     summary = play_demo(seconds, sampling_of(seed, model, temperature, gibbs, low, high, scale))
     if as_json:
         print(json.dumps(summary), flush=True)
+
+
+def calibrate(
+    take: Annotated[Path, typer.Argument(metavar="TAKE.mid", help="Some bars that a DAW recorded under --sync midi.")],
+    frame: Annotated[
+        FrameLength | None,
+        typer.Option(
+            parser=parse_frame, metavar="1/8", help="The note value that a frame was. An eighth if not given."
+        ),
+    ] = None,
+    offset: Annotated[
+        float,
+        typer.Option(parser=number("--offset", -200, 200), metavar="MS", help="The --offset that it was played with."),
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Measure how far recorded notes lie from the grid, and say which --offset puts them on it."""
+    from cgrnn_live.calibrate import displacement
+
+    if frame is not None and not frame.is_note_value:
+        raise OptionError(
+            f"--frame is {frame.length:g} seconds, but a take counts beats; give a note value, such as 1/8."
+        )
+    found = displacement(take, EIGHTH if frame is None else frame.length)
+    wanted = round(offset - found.milliseconds, 1) + 0.0  # no -0.0
+    if as_json:
+        print(json.dumps({**found._asdict(), "offset": wanted}), flush=True)
+        return
+    where = "behind" if found.milliseconds > 0 else "before"
+    lie = f"{abs(found.milliseconds):.1f} ms {where} the grid, half of them within {found.spread:.1f} ms"
+    print(f"{found.onsets} onsets lie {lie}.\nGive --offset {wanted:g}.")
