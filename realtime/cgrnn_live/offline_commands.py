@@ -86,9 +86,7 @@ def calibrate(
     from cgrnn_live.calibrate import displacement
 
     if frame is not None and not frame.is_note_value:
-        raise OptionError(
-            f"--frame is {frame.length:g} seconds, but a take counts beats; give a note value, such as 1/8."
-        )
+        raise OptionError(f"--frame is {frame.length:g} seconds, but a take has beats; give a note value, such as 1/8.")
     found = displacement(take, EIGHTH if frame is None else frame.length)
     wanted = round(offset - found.milliseconds, 1) + 0.0  # no -0.0
     if as_json:

@@ -35,14 +35,12 @@ def write(path: Path, beats: list[float], bpm: float = 97.0, *, faster_at: float
     return path
 
 
-@pytest.mark.parametrize("milliseconds", [-60.0, -9.3, 0.0, 4.0, 77.0])
+@pytest.mark.parametrize("milliseconds", [-60.0, -9.3, 0.0, 4.0, 67.0])
 @pytest.mark.parametrize("frame", [1 / 8, 1 / 16, 1 / 4])
 def test_the_median_is_how_far_they_lie(milliseconds: float, frame: float, tmp_path: Path) -> None:
     """Some uneven by 2 ms, and one in ten a fifth of a frame late."""
     bpm, random = 97.0, np.random.default_rng(3)
     beat = 60_000 / bpm
-    if abs(milliseconds) > 0.45 * 4 * frame * beat:
-        pytest.skip("half a frame: it may be early or late")
     lines = 4 * frame * np.arange(4, 64)
     off = milliseconds + random.uniform(-2, 2, len(lines)) + (np.arange(len(lines)) % 10 == 0) * 0.2 * 4 * frame * beat
     found = displacement(write(tmp_path / "take.mid", (lines + off / beat).tolist(), bpm), frame)
@@ -64,7 +62,7 @@ def test_the_command_says_the_offset(tmp_path: Path) -> None:
     take = write(tmp_path / "take.mid", [beat / 2 - 9.0 / 500 for beat in range(1, 30)], 120.0)
     said = CliRunner().invoke(app, ["calibrate", str(take), "--offset", "4"])
     assert said.exit_code == 0
-    assert said.output.splitlines()[0].startswith("29 onsets lie 9.")
+    assert said.output.startswith(("29 onsets lie 8.9 ms", "29 onsets lie 9.0 ms"))
     assert " ms before the grid, half of them within " in said.output
     offset = float(said.output.split("--offset ")[1].removesuffix(".\n"))
     assert offset == pytest.approx(13, abs=0.6)
@@ -78,12 +76,10 @@ def test_the_command_says_the_offset(tmp_path: Path) -> None:
     [
         ([], "has notes at 0 times, too few"),
         ([1.0, 2.0], "has notes at 2 times"),
-        (None, "are on no grid of 0.5 quarters"),
+        (np.random.default_rng(1).uniform(0, 60, 80).tolist(), "are on no grid of 0.5 quarters"),
     ],
 )
-def test_what_cannot_be_measured_is_one_sentence(beats: list[float] | None, says: str, tmp_path: Path) -> None:
-    if beats is None:
-        beats = np.random.default_rng(1).uniform(0, 60, 80).tolist()
+def test_what_cannot_be_measured_is_one_sentence(beats: list[float], says: str, tmp_path: Path) -> None:
     with pytest.raises(TakeError, match=says):
         displacement(write(tmp_path / "take.mid", beats), 1 / 8)
 
