@@ -39,13 +39,6 @@ class Arrival(NamedTuple):
     message: Message
 
 
-class Grid(NamedTuple):
-    """Where the bars are: a bar line, in the clock's nanoseconds, and the nanoseconds of a quarter note."""
-
-    bar_line: int
-    beat: float
-
-
 class Clock(Protocol):
     """Times are integer nanoseconds on an axis of the clock's own; frame n is due at `due(n)`."""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from cgrnn_live.clock import SECOND, Clock
+import numpy as np
+
+from cgrnn_live.beats import Moment
 from cgrnn_live.errors import UsageError
 from cgrnn_live.ledger import Message
 from cgrnn_live.midifile import Track, midi_file
@@ -20,8 +24,11 @@ MODEL, PLAYER = "CGRNN", "Player"
 SYSTEM = 0xF0
 """The first status byte that names no channel."""
 
-SAVE_EVERY = 5 * SECOND
-"""Nanoseconds between two savings while a performance goes on."""
+SAVE_SECONDS = 5.0
+"""Between two savings while a performance goes on."""
+
+BEAT_A_SECOND = 60.0
+"""The tempo at which a track's seconds are beats."""
 
 
 class FileError(UsageError):
@@ -31,23 +38,26 @@ class FileError(UsageError):
 class Take:
     """A performance as a MIDI file: a track of what the model played, and one of what the player did, if anything."""
 
-    def __init__(self, bpm: float) -> None:
-        """Begin with nothing; seconds become ticks at ``bpm``."""
-        self._bpm = bpm
-        self._tracks = {name: Track(name, bpm) for name in (MODEL, PLAYER)}
+    def __init__(self) -> None:
+        self._tracks = {name: Track(name, BEAT_A_SECOND) for name in (MODEL, PLAYER)}
+        self._tempos = array("d")
+        self._end = 0.0
 
-    def add(self, track: str, message: Message, seconds: float) -> None:
-        """Add a message to `MODEL` or `PLAYER`, at ``seconds`` after the beginning or at it.
+    def add(self, track: str, message: Message, moment: Moment) -> None:
+        """Add a message to `MODEL` or `PLAYER`; one from before the beginning is put there.
 
         Only channel messages: a file has no place for a DAW's transport and its other system messages.
         """
         if message[0] < SYSTEM:
-            self._tracks[track].add(message, max(0.0, seconds))
+            self._end = max(self._end, moment.beats)
+            self._tempos.append(moment.bpm)
+            self._tracks[track].add(message, max(0.0, moment.beats))
 
-    def file(self, seconds: float) -> bytes:
-        """Return the file; notes that still sound end at ``seconds``."""
+    def file(self, bpm: float) -> bytes:
+        """Return the file, in the median tempo of what is in it, or ``bpm`` if nothing is; what sounds ends with it."""
         tracks = [track for name, track in self._tracks.items() if name == MODEL or not track.is_empty]
-        return midi_file([track.chunk(max(0.0, seconds)) for track in tracks], self._bpm)
+        tempo = float(np.median(self._tempos)) if self._tempos else bpm
+        return midi_file([track.chunk(self._end) for track in tracks], tempo)
 
 
 class Recording:
@@ -56,37 +66,36 @@ class Recording:
     Messages may be added by one thread while another saves.
     """
 
-    def __init__(self, path: Path, clock: Clock, bpm: float) -> None:
-        """Write an empty file at once, FileError if that fails; times are ``clock``'s, counted from frame 0."""
+    def __init__(self, path: Path, bpm: float) -> None:
+        """Write an empty file of that tempo at once; FileError if that fails."""
         self._path = path
-        self._clock = clock
-        self._take = Take(bpm)
+        self._bpm = bpm
+        self._take = Take()
         self._lock = threading.Lock()
-        self._next_saving = clock.now() + SAVE_EVERY
+        self._next_saving = time.monotonic() + SAVE_SECONDS
         self._has_failed = False
         self.save()
 
-    def add(self, track: str, message: Message, at: int) -> None:
-        """Add a message to `MODEL` or `PLAYER` at a time of the clock; see `Take.add`."""
+    def add(self, track: str, message: Message, moment: Moment) -> None:
+        """Add a message to `MODEL` or `PLAYER`; see `Take.add`."""
         with self._lock:
-            self._take.add(track, message, self._seconds(at))
+            self._take.add(track, message, moment)
 
-    def save(self, at: int | None = None) -> None:
-        """Write all that is there; notes that still sound end ``at`` (ns), or now.
+    def save(self) -> None:
+        """Write all that is there.
 
         Raises:
             FileError: it cannot be written; the file is as it was after the last `save`.
         """
-        seconds = self._seconds(self._clock.now() if at is None else at)
         with self._lock:
-            data = self._take.file(seconds)
+            data = self._take.file(self._bpm)
         write_whole(self._path, data)
 
     def update(self) -> None:
         """Save now and then; if that fails, say so once, keep the last file saved, and try again later."""
-        if self._clock.now() < self._next_saving:
+        if time.monotonic() < self._next_saving:
             return
-        self._next_saving = self._clock.now() + SAVE_EVERY
+        self._next_saving = time.monotonic() + SAVE_SECONDS
         try:
             self.save()
             self._has_failed = False
@@ -94,9 +103,6 @@ class Recording:
             if not self._has_failed:
                 tell(f"{error} The music goes on; the file keeps what was saved before.")
             self._has_failed = True
-
-    def _seconds(self, at: int) -> float:
-        return (at - self._clock.due(0)) / SECOND
 
 
 def is_same_file(path: Path, other: Path) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cgrnn_bundle import __version__
 from cgrnn_bundle.frames import PITCHES
-from cgrnn_live.clock import SECOND, Stopped
+from cgrnn_live.clock import Stopped
 from cgrnn_live.control_options import Split, Strength
 from cgrnn_live.ledger import Message
 from cgrnn_live.loading import Sampling, load_model, open_engine
@@ -22,7 +22,7 @@ from cgrnn_live.player import Frame
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Take, is_same_file, write_whole
 from cgrnn_live.session_log import LogError, LoggedClock
 from cgrnn_live.settings import Settings
-from cgrnn_live.setup import Setup, clock_of, frame_count, make_player
+from cgrnn_live.setup import Setup, beats_of, clock_of, frame_count, make_player
 from cgrnn_live.status import tell
 
 FORMAT = 1
@@ -84,10 +84,11 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
     own = engine.frame_spec
     time = LoggedClock(setup.spec(own).frame_seconds, lines)
     clock = clock_of(setup, own, time, lambda message, at: None)
-    take = Take(setup.tempo)
+    beats = beats_of(setup, clock)
+    take = Take()
 
     def keep(track: str, message: Message, at: int) -> None:
-        take.add(track, message, (at - time.due(0)) / SECOND)
+        take.add(track, message, beats.moment(at))
 
     player, _ = make_player(
         setup,
@@ -100,7 +101,7 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
     )
     with suppress(Stopped):  # a log that was cut off just before its end: the take ends the notes
         player.run(frame_count(setup, own))
-    write_whole(out, take.file((time.end() - time.due(0)) / SECOND))
+    write_whole(out, take.file(setup.tempo))
     tell(f"Wrote {out}: what was played with seed {setup.sampling.seed}.")
     return {"file": str(out), "seed": setup.sampling.seed, "notes": player.notes, **player.report.summary()}
 

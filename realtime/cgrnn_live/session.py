@@ -9,7 +9,7 @@ from typing import Any
 
 from cgrnn_live import ports
 from cgrnn_live.capture import Capture
-from cgrnn_live.clock import SECOND, Grid, InternalClock
+from cgrnn_live.clock import SECOND, InternalClock
 from cgrnn_live.connections import Connections
 from cgrnn_live.keys import Keys
 from cgrnn_live.ledger import Message
@@ -21,7 +21,7 @@ from cgrnn_live.pulse import PulsingClock
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
 from cgrnn_live.replay import header
 from cgrnn_live.session_log import LoggingClock, SessionLog
-from cgrnn_live.setup import Setup, clock_of, frame_count, make_player, prompt_frames
+from cgrnn_live.setup import Setup, beats_of, clock_of, frame_count, make_player, prompt_frames
 from cgrnn_live.song_clock import SongClock
 from cgrnn_live.status import tell
 from cgrnn_live.view import View
@@ -54,26 +54,27 @@ def play(setup: Setup) -> dict[str, Any]:
         told = time if log is None else LoggingClock(time, log.entries)
         clock = clock_of(setup, own, told, lambda message, at: wires.send(message))
         song = clock if isinstance(clock, SongClock) else None
-        recording = None if setup.record is None else Recording(setup.record, time, setup.tempo)
-        capture = Capture(song.grid if song else _even_bars(time, setup.tempo), setup.bars, Path())
+        beats = beats_of(setup, clock)
+        recording = None if setup.record is None else Recording(setup.record, setup.tempo)
+        capture = Capture(beats, setup.bars, Path())
 
         def send(message: Message, at: int) -> None:
             wires.send(message)
             keep(MODEL, message, at)
 
         def keep(track: str, message: Message, at: int) -> None:
-            capture.add(track, message, at)
+            moment = beats.moment(at)
+            capture.add(track, message, moment)
             if recording is not None:
-                recording.add(track, message, at)
+                recording.add(track, message, moment)
 
         def end() -> None:
-            at = time.now()
             if isinstance(clock, PulsingClock):
-                clock.end(at)
+                clock.end(time.now())
             if log is not None:
-                log.close(at)
+                log.close()
             if recording is not None:
-                recording.save(at)
+                recording.save()
 
         opened.callback(end)
         player, modes = make_player(
@@ -138,11 +139,6 @@ def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:
             f"Input and output are both {output!r}, so the model would hear itself; give two ports, or --allow-echo."
         )
     return output, source
-
-
-def _even_bars(time: InternalClock, bpm: float) -> Callable[[int], Grid]:
-    """Return the grid of bars that begin with frame 0, at the tempo."""
-    return lambda at: Grid(time.due(0), 60 * SECOND / bpm)
 
 
 def _ending(player: Player, clock: InternalClock, seconds: float) -> Callable[[], None]:

@@ -9,7 +9,6 @@ entry a line, with times in ns, D from the time of the entry before:
     w           it waited as long as it had said, and nothing came
     m D HEX     it waited, and the message HEX came, stamped with this time
     s           it waited, and was told to stop
-    e T         the end
 
 The player's thread only appends to memory; another one writes.
 """
@@ -63,9 +62,8 @@ class SessionLog:
             tell(f"{self._path} cannot be written on ({error.strerror}). The music goes on; the log ends here.")
             self._give_up()
 
-    def close(self, at: int) -> None:
-        """Write the last entries and the end, at ``at`` (ns)."""
-        self.entries.append(f"e {at}")
+    def close(self) -> None:
+        """Write the last entries."""
         self.update()
         self._give_up()
 
@@ -167,12 +165,6 @@ class LoggedClock(EvenGrid):
         self._last += entry.number
         return Arrival(self._last, entry.message)
 
-    def end(self) -> int:
-        """Return when the performance ended, in ns; where the log is cut off, its last time."""
-        with suppress(Stopped):
-            return self._next("e").number
-        return self._last
-
     def stop(self) -> None:
         """See `Clock.stop`: what is over cannot be stopped."""
 
@@ -205,7 +197,7 @@ def _parse(line: str) -> _Entry:
     match line.split():
         case [("w" | "s") as kind]:
             return _Entry(kind, 0, ())
-        case [("o" | "n" | "e") as kind, number]:
+        case [("o" | "n") as kind, number]:
             return _Entry(kind, int(number), ())
         case ["m", number, data]:
             return _Entry("m", int(number), tuple(bytes.fromhex(data)))

@@ -10,6 +10,7 @@ from typing import Literal
 
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_live.banks import Banks
+from cgrnn_live.beats import Beats, EvenBeats, SongBeats
 from cgrnn_live.clock import MILLISECOND, SECOND, Clock
 from cgrnn_live.constraints import Constraints, Transposed
 from cgrnn_live.control_options import UNIFORM, Split, Strength
@@ -91,6 +92,13 @@ def clock_of(setup: Setup, own: FrameSpec, time: Clock, send: Send) -> Clock:
         raise OptionError("--clock-out and --sync midi are both given; let others follow the clock that comes in.")
     clocks = clocks_per_frame(own.frame_seconds, setup.frame)
     return SongClock(time, clocks, setup.tempo, round(setup.offset * MILLISECOND))
+
+
+def beats_of(setup: Setup, clock: Clock) -> Beats:
+    """Return what tells the beats of a performance on ``clock``."""
+    if isinstance(clock, SongClock):
+        return SongBeats(clock.follower)
+    return EvenBeats(lambda: clock.due(0), setup.tempo)
 
 
 def make_player(

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 
-from cgrnn_live.clock import SECOND, Arrival, Clock, Grid
-from cgrnn_live.midi_clock import CLOCK, CLOCKS_A_QUARTER, CONTINUE, FREEWHEEL, START, TRANSPORT, ClockFollower
-
-CLOCKS_A_BAR = 4 * CLOCKS_A_QUARTER
+from cgrnn_live.clock import SECOND, Arrival, Clock
+from cgrnn_live.midi_clock import CLOCK, CONTINUE, FREEWHEEL, START, TRANSPORT, ClockFollower
 
 FAR = 10 * SECOND
 """Of what has no time yet: later than anything that is waited for."""
@@ -76,12 +74,6 @@ class SongClock:
     def next_frame(self) -> int:
         """Return the first frame that has not begun: at the position where the song is, or after it."""
         return math.ceil(self.follower.where(self._time.now()) / self._step - 1e-6)
-
-    def grid(self, at: int) -> Grid:
-        """Return where the bars are around ``at`` (ns), four quarters each from the beginning of the song."""
-        beat = 60 * SECOND / self.follower.bpm
-        position = self.follower.where(at)
-        return Grid(round(at - position % CLOCKS_A_BAR / CLOCKS_A_QUARTER * beat), beat)
 
     def due(self, frame: int) -> int:
         """Return when frame ``frame`` begins, as far as can be told; in `FAR` if no clock has come yet to tell by."""

@@ -6,27 +6,27 @@ from pathlib import Path
 import mido
 import pytest
 
+from cgrnn_live.beats import EvenBeats, Moment
 from cgrnn_live.capture import KEEP, Capture, Event, last_bars
-from cgrnn_live.clock import MILLISECOND, Arrival, Grid, OfflineClock
+from cgrnn_live.clock import MILLISECOND, Arrival
 from cgrnn_live.ledger import CONTROL, NOTE_OFF, NOTE_ON
-from cgrnn_live.midi_clock import CLOCK, SONG_POSITION, START
+from cgrnn_live.midi_clock import CLOCK
 from cgrnn_live.recording import MODEL, PLAYER
-from cgrnn_live.song_clock import SongClock
 
-BEAT = 600 * MILLISECOND  # 100 a minute
-GRID = Grid(1_000, BEAT)
-
-
-def beats(value: float) -> int:
-    """The time of a beat."""
-    return round(GRID.bar_line + value * BEAT)
+BPM = 100.0
 
 
 def note(track: str, pitch: int, begin: float, end: float) -> list[Event]:
     return [
-        Event(track, (NOTE_ON, pitch, 80), beats(begin)),
-        Event(track, (NOTE_OFF, pitch, 0), beats(end)),
+        Event(track, (NOTE_ON, pitch, 80), Moment(begin, BPM)),
+        Event(track, (NOTE_OFF, pitch, 0), Moment(end, BPM)),
     ]
+
+
+def kept(events: list[Event], now: float, bars: int) -> tuple[int, dict[str, list[tuple[float, float, int]]]]:
+    """How many bars are kept, and the notes in them."""
+    count, data = last_bars(events, Moment(now, BPM), bars)
+    return count, notes(data) if count else {}
 
 
 def notes(data: bytes) -> dict[str, list[tuple[float, float, int]]]:
@@ -51,68 +51,65 @@ def notes(data: bytes) -> dict[str, list[tuple[float, float, int]]]:
 
 def test_the_file_begins_on_a_bar_line_and_has_the_tempo() -> None:
     events = note(MODEL, 60, 4.5, 5) + note(MODEL, 62, 9, 10) + note(PLAYER, 64, 12.25, 12.5)
-    data = last_bars(events, beats(14), GRID, bars=2)  # within the fourth bar: the third and the fourth
-    assert notes(data) == {MODEL: [(1, 2, 62)], PLAYER: [(4.25, 4.5, 64)]}
+    count, data = last_bars(events, Moment(14, 99.0), 2)  # within the fourth bar: the third and the fourth
+    assert (count, notes(data)) == (2, {MODEL: [(1, 2, 62)], PLAYER: [(4.25, 4.5, 64)]})
     tempo = next(message for message in mido.MidiFile(file=io.BytesIO(data)).tracks[0] if message.type == "set_tempo")
-    assert mido.tempo2bpm(tempo.tempo) == pytest.approx(100)
+    assert mido.tempo2bpm(tempo.tempo) == pytest.approx(BPM)
 
 
 def test_who_asks_just_after_a_bar_line_means_the_bars_before_it() -> None:
     events = note(MODEL, 60, 0, 1) + note(MODEL, 62, 4, 5) + note(MODEL, 64, 8.25, 9)
-    assert notes(last_bars(events, beats(8.9), GRID, bars=1)) == {MODEL: [(0, 1, 62)]}
-    assert notes(last_bars(events, beats(9.1), GRID, bars=1)) == {MODEL: [(0.25, 1, 64)]}
+    assert kept(events, 8.9, 1) == (1, {MODEL: [(0, 1, 62)]})
+    assert kept(events, 9.1, 1) == (1, {MODEL: [(0.25, 1, 64)]})
 
 
 def test_who_asks_in_the_first_beat_of_all_means_that() -> None:
-    assert notes(last_bars(note(MODEL, 60, 0.25, 2), beats(0.5), GRID, bars=2)) == {MODEL: [(4.25, 4.5, 60)]}
+    assert kept(note(MODEL, 60, 0.25, 2), 0.5, 2) == (1, {MODEL: [(0.25, 0.5, 60)]})
+
+
+def test_bars_before_the_first_note_are_left_out() -> None:
+    events = note(PLAYER, 60, 9, 10) + note(MODEL, 62, 13, 14)
+    assert kept(events, 15, 8) == (2, {MODEL: [(5, 6, 62)], PLAYER: [(1, 2, 60)]})
 
 
 def test_notes_over_the_edges_are_cut_there() -> None:
     events = note(MODEL, 60, 2, 5) + note(MODEL, 62, 3, 9) + note(MODEL, 64, 7, 20) + note(MODEL, 65, 1, 2)
-    assert notes(last_bars(sorted(events, key=lambda event: event.at), beats(8.5), GRID, bars=1)) == {
-        MODEL: [(0, 1, 60), (0, 4, 62), (3, 4, 64)]
-    }
+    events.sort(key=lambda event: event.moment.beats)
+    assert kept(events, 8.5, 1) == (1, {MODEL: [(0, 1, 60), (0, 4, 62), (3, 4, 64)]})
 
 
-def test_nothing_played_is_an_empty_file() -> None:
-    assert notes(last_bars([], beats(3), GRID, bars=8)) == {MODEL: []}
+def test_where_nothing_was_played_nothing_is_kept() -> None:
+    assert last_bars([], Moment(3, BPM), 8)[0] == 0
+    assert last_bars(note(MODEL, 60, 1, 2), Moment(30, BPM), 2)[0] == 0
 
 
 def test_the_controller_keeps_a_file_of_its_own_each_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    capture = Capture(lambda at: GRID, 2, tmp_path)
+    capture = Capture(EvenBeats(lambda: 0, BPM), 2, tmp_path)
+    at = 4 * 600 * MILLISECOND
+    capture.hear(Arrival(at, (CONTROL, KEEP, 127)))
+    capture.update()
+    assert list(tmp_path.iterdir()) == []
     for event in note(MODEL, 60, 1, 2):
         capture.add(*event)
-    capture.add(PLAYER, (CLOCK,), beats(2))
+    capture.add(MODEL, (0xC3, 5), Moment(2, BPM))
+    capture.add(PLAYER, (CLOCK,), Moment(2, BPM))
     for value in (127, 0, 127):
-        capture.hear(Arrival(beats(3), (CONTROL | 5, KEEP, value)))
-    capture.hear(Arrival(beats(3), (CONTROL, KEEP - 1, 127)))
+        capture.hear(Arrival(at - 1, (CONTROL | 5, KEEP, value)))
+    capture.hear(Arrival(at, (CONTROL, KEEP - 1, 127)))
     capture.update()
     capture.update()
     files = sorted(tmp_path.glob("jam-*.mid"))
     assert len(files) == 2
-    assert all(notes(file.read_bytes()) == {MODEL: [(5, 6, 60)]} for file in files)
-    assert capsys.readouterr().err.count("Kept the last 2 bars") == 2
+    assert all(notes(file.read_bytes()) == {MODEL: [(1, 2, 60)]} for file in files)
+    said = capsys.readouterr().err
+    assert said.count("Kept the last bar: ") == 2
+    assert said.count("nothing is kept") == 1
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    capture = Capture(lambda at: GRID, 2, tmp_path / "no")
-    capture.hear(Arrival(beats(3), (CONTROL, KEEP, 127)))
+    capture = Capture(EvenBeats(lambda: 0, BPM), 2, tmp_path / "no")
+    for event in note(MODEL, 60, 0, 2):
+        capture.add(*event)
+    capture.hear(Arrival(600 * MILLISECOND, (CONTROL, KEEP, 127)))
     capture.update()
     assert "cannot be written" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("position", [0, 200])
-def test_the_bars_of_a_song_are_where_its_clock_says(position: int) -> None:
-    period = 60_000 / 100 / 24
-    song = SongClock(OfflineClock(0.25), 12, 120)
-    song.hear(Arrival(0, (START,)))
-    song.hear(Arrival(0, (SONG_POSITION, position & 0x7F, position >> 7)))
-    for tick in range(130):
-        song.hear(Arrival(round((50 + tick * period) * MILLISECOND), (CLOCK,)))
-    clocks = 6 * position
-    first_bar = 50 + (-clocks % 96) * period
-    bar_line, beat = song.grid(round((50 + 125 * period) * MILLISECOND))
-    assert beat == pytest.approx(BEAT, rel=1e-6)
-    bars = (bar_line / MILLISECOND - first_bar) / (96 * period)
-    assert bars == pytest.approx(round(bars), abs=1e-4)
-    assert 0 <= 50 + 125 * period - bar_line / MILLISECOND < 96 * period

@@ -1,4 +1,5 @@
 import io
+import time
 from pathlib import Path
 
 import mido
@@ -7,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cgrnn_live import recording as recording_module
-from cgrnn_live.clock import SECOND, OfflineClock
+from cgrnn_live.beats import Moment
 from cgrnn_live.midifile import TICKS_PER_BEAT, Track, midi_file
-from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording, write_whole
+from cgrnn_live.recording import MODEL, PLAYER, SAVE_SECONDS, FileError, Recording, write_whole
 
 ON, OFF = 0x90, 0x80
 
@@ -78,9 +78,9 @@ def test_notes_that_still_sound_end_when_the_track_does() -> None:
 # ---- a recording
 
 
-@pytest.fixture
-def clock() -> OfflineClock:
-    return OfflineClock(0.25)
+def at(seconds: float) -> Moment:
+    """A moment at 120 beats a minute."""
+    return Moment(2 * seconds, 120.0)
 
 
 @pytest.fixture
@@ -88,39 +88,48 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "take.mid"
 
 
-def test_the_file_is_valid_from_the_beginning(path: Path, clock: OfflineClock) -> None:
-    Recording(path, clock, 120.0)
+def test_the_file_is_valid_from_the_beginning(path: Path) -> None:
+    Recording(path, 120.0)
     assert [track.name for track in mido.MidiFile(path).tracks] == ["", MODEL]
 
 
-def test_each_side_has_a_track_and_times_count_from_frame_0(path: Path, clock: OfflineClock) -> None:
-    recording = Recording(path, clock, 120.0)
-    recording.add(MODEL, (ON, 60, 80), 0)
-    recording.add(PLAYER, (ON, 72, 80), SECOND // 2)
-    recording.add(MODEL, (OFF, 60, 0), SECOND)
-    clock.wait(2 * SECOND)
+def test_each_side_has_a_track_and_times_count_from_frame_0(path: Path) -> None:
+    recording = Recording(path, 120.0)
+    recording.add(MODEL, (ON, 60, 80), at(0))
+    recording.add(PLAYER, (ON, 72, 80), at(0.5))
+    recording.add(MODEL, (OFF, 60, 0), at(1))
+    recording.add(MODEL, (0xB0, 123, 0), at(2))
     recording.save()
     model, player = mido.MidiFile(path).tracks[1:]
-    assert (model.name, channel_messages(model)) == (MODEL, [(0, (ON, 60, 80)), (960, (OFF, 60, 0))])
+    assert (model.name, channel_messages(model)) == (
+        MODEL,
+        [(0, (ON, 60, 80)), (960, (OFF, 60, 0)), (1920, (0xB0, 123, 0))],
+    )
     assert (player.name, channel_messages(player)) == (PLAYER, [(480, (ON, 72, 80)), (1920, (OFF, 72, 0))])
 
 
 @pytest.mark.parametrize("message", [(0xFA,), (0xFC,), (0xF8,), (0xF2, 0, 64), (0xFF,), (0xF0, 1, 0xF7)])
-def test_what_is_no_channel_message_is_left_out(path: Path, clock: OfflineClock, message: tuple[int, ...]) -> None:
-    recording = Recording(path, clock, 120.0)
-    recording.add(PLAYER, message, 0)
-    recording.add(PLAYER, (ON, 60, 80), SECOND)
-    recording.add(PLAYER, (OFF, 60, 0), 2 * SECOND)
+def test_what_is_no_channel_message_is_left_out(path: Path, message: tuple[int, ...]) -> None:
+    recording = Recording(path, 120.0)
+    recording.add(PLAYER, message, at(0))
+    recording.add(PLAYER, (ON, 60, 80), at(1))
+    recording.add(PLAYER, (OFF, 60, 0), at(2))
     recording.save()
     assert channel_messages(mido.MidiFile(path).tracks[2]) == [(960, (ON, 60, 80)), (1920, (OFF, 60, 0))]
 
 
-def test_it_is_saved_every_few_seconds_and_not_at_each_look(path: Path, clock: OfflineClock) -> None:
-    recording = Recording(path, clock, 120.0)
-    recording.add(MODEL, (ON, 60, 80), 0)
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as between two savings."""
+    later = time.monotonic() + SAVE_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+
+
+def test_it_is_saved_every_few_seconds_and_not_at_each_look(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = Recording(path, 120.0)
+    recording.add(MODEL, (ON, 60, 80), at(0))
     recording.update()
     assert not channel_messages(mido.MidiFile(path).tracks[1])
-    clock.wait(clock.now() + recording_module.SAVE_EVERY)
+    pass_time(monkeypatch)
     recording.update()
     assert channel_messages(mido.MidiFile(path).tracks[1])
 
@@ -146,18 +155,18 @@ class FullDisk:
 
 def play_much(recording: Recording) -> None:
     for second in range(100):
-        recording.add(MODEL, (ON, 60, 80), second * SECOND)
-        recording.add(MODEL, (OFF, 60, 0), (second + 1) * SECOND)
+        recording.add(MODEL, (ON, 60, 80), at(second))
+        recording.add(MODEL, (OFF, 60, 0), at(second + 1))
 
 
 def test_a_full_disk_is_said_once_and_the_last_file_stays(
-    path: Path, clock: OfflineClock, full_disk: FullDisk, capsys: pytest.CaptureFixture[str]
+    path: Path, full_disk: FullDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = Recording(path, clock, 120.0)
+    recording = Recording(path, 120.0)
     play_much(recording)
     with full_disk:
         for _ in range(3):
-            clock.wait(clock.now() + recording_module.SAVE_EVERY)
+            pass_time(monkeypatch)
             recording.update()
     message = capsys.readouterr().err
     assert message.count(f"{path} cannot be written") == 1
@@ -165,8 +174,8 @@ def test_a_full_disk_is_said_once_and_the_last_file_stays(
     assert list(path.parent.iterdir()) == [path], "nothing half-written is left behind"
 
 
-def test_the_disk_may_have_room_again(path: Path, clock: OfflineClock, full_disk: FullDisk) -> None:
-    recording = Recording(path, clock, 120.0)
+def test_the_disk_may_have_room_again(path: Path, full_disk: FullDisk) -> None:
+    recording = Recording(path, 120.0)
     play_much(recording)
     with full_disk, pytest.raises(FileError, match="cannot be written"):
         recording.save()
@@ -174,9 +183,9 @@ def test_the_disk_may_have_room_again(path: Path, clock: OfflineClock, full_disk
     assert len(channel_messages(mido.MidiFile(path).tracks[1])) == 200
 
 
-def test_a_folder_that_is_not_there_is_said_before_anything_is_played(tmp_path: Path, clock: OfflineClock) -> None:
+def test_a_folder_that_is_not_there_is_said_before_anything_is_played(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be written"):
-        Recording(tmp_path / "nowhere" / "take.mid", clock, 120.0)
+        Recording(tmp_path / "nowhere" / "take.mid", 120.0)
 
 
 def test_what_is_not_a_file_is_never_replaced(tmp_path: Path) -> None:
@@ -195,3 +204,17 @@ def test_random_bytes_survive_writing(tmp_path: Path) -> None:
     write_whole(tmp_path / "x", b"before")
     write_whole(tmp_path / "x", data)
     assert (tmp_path / "x").read_bytes() == data
+
+
+def test_the_file_has_the_tempo_that_was_played(path: Path) -> None:
+    """Bars lie on its beats, whatever was expected."""
+    recording = Recording(path, 120.0)
+    for beat in range(9):
+        recording.add(MODEL, (ON, 60, 80), Moment(beat, 97.0 + (beat == 3)))
+        recording.add(MODEL, (OFF, 60, 0), Moment(beat + 0.5, 97.0))
+    recording.save()
+    file = mido.MidiFile(path)
+    assert mido.tempo2bpm(file.tracks[0][0].tempo) == pytest.approx(97)
+    assert [tick for tick, message in channel_messages(file.tracks[1]) if message[0] == ON] == [
+        beat * TICKS_PER_BEAT for beat in range(9)
+    ]

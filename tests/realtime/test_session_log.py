@@ -134,7 +134,7 @@ def test_a_disk_that_fills_up_ends_the_log_and_not_the_music(
         for _ in range(3):
             log.entries.extend(["n 1234567"] * 1000)
             log.update()
-        log.close(5)
+        log.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
