@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -207,6 +209,14 @@ def main() -> None:
     """Run the command; exit with 0 done, 1 a fault of ours, 2 what the caller can mend, or 130 interrupted."""
     if sys.stderr is None:  # closed by the caller, or never there (pythonw)
         sys.stderr = open(os.devnull, "w")  # for as long as the program runs
+    interrupted: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started us wants it ignored
+        signal.signal(signal.SIGINT, interrupt)
     for variable in ONE_THREAD:
         os.environ.setdefault(variable, "1")  # numpy, not imported yet, will read it
     try:
@@ -220,6 +230,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OUR_FAULT)
     except Exception as error:
+        if interrupted:  # in the midst of an import it comes out as an ImportError
+            sys.exit(INTERRUPTED)
         if os.environ.get("CGRNN_DEBUG") == "1":
             raise
         if explain := getattr(error, "format_message", None):  # Typer's own; their class moved between its versions

@@ -74,7 +74,8 @@ def parse_scale(text: str) -> frozenset[int]:
     tonic, _, kind = " ".join(text.split()).partition(" ")
     parts = re.fullmatch(r"([a-g])([#♯b♭]?)", tonic.casefold())
     if parts is None or kind.casefold() not in SCALES:
-        raise OptionError(f"--scale is {text!r}; give a tonic and one of {', '.join(SCALES)}, such as 'C minor'.")
+        hint = " (in quotes)" if parts is not None and not kind else ""
+        raise OptionError(f"--scale is {text!r}; give a tonic and one of {', '.join(SCALES)}, such as 'C minor'{hint}.")
     root = PITCH_CLASSES[parts[1]] + ACCIDENTALS[parts[2]]
     return frozenset((root + step) % 12 for step in SCALES[kind.casefold()])
 
