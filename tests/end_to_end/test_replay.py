@@ -36,7 +36,8 @@ def test_a_replay_is_the_recording_20_times_of_20(sync: str, ear: Any, start: An
     line = ["--port", "daw track", "--mode", "accompany", "--log", "a.log", "--record", "a.mid", "--seed", 3, "--json"]
     process = start(*line, "--sync", sync)
     assert "Playing into" in process.stderr.readline()
-    clocks = itertools.chain([(0.0, (0xFA,))], itertools.repeat((0.02, (0xF8,)), 10_000))
+    starts = [(0.05, (0xFA,))] * 3  # one may be lost
+    clocks = itertools.chain(starts, itertools.repeat((0.02, (0xF8,)), 10_000))
     with sending("cgrnn-live in", clocks if sync == "midi" else iter(())), sending("cgrnn-live in", hand(1)):
         ear.wait_for(NOTE_ON, 5)
         time.sleep(4)
@@ -74,7 +75,7 @@ def test_the_last_bars_are_kept_while_it_plays(ear: Any, start: Any, tmp_path: P
     assert "Playing into" in process.stderr.readline()
     ear.wait_for(NOTE_ON, 8)
     with sending("cgrnn-live in", iter([(0.0, (CONTROL, KEEP, 127))])):
-        assert "Kept the last 1 bars: jam-" in process.stderr.readline()
+        assert "Kept the last bar: jam-" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     assert finish(process)[0] == 0
     [file] = tmp_path.glob("jam-*.mid")
