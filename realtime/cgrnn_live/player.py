@@ -49,7 +49,6 @@ Hear = Callable[[Arrival], None]
 LOOKAHEAD = 20 * MILLISECOND
 """From the last thing heard to the frame that answers it: several times what a step takes."""
 
-
 REST = 100 * MILLISECOND
 """Between two looks at a song that stands."""
 
@@ -76,7 +75,7 @@ class Bounds(Protocol):
     """What the player asks of `engine.Evidence`, or of `constraints.Constraints`, which change."""
 
     def holding(self, held: Iterable[int]) -> Evidence:
-        """Return what a frame may hold now, the pitches ``held`` on."""
+        """Return what a frame may hold now, the pitches ``held`` on; it changes by what arrives, and with intervals."""
         ...
 
 
@@ -120,6 +119,7 @@ class Player:
         self._passes_pedal = passes_pedal
         self._monitor = monitor
         self._played: Frame = no_notes()
+        self._evidence: Evidence | None = None  # what the chosen frame was sampled for, while nothing has arrived since
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
         self.waits = not clock.is_running
@@ -184,6 +184,7 @@ class Player:
         frame_ns = self._clock.due(number) - self._clock.due(number - 1)  # 0 where neither can be told
         if self._role.hears_player and frame_ns > 0:
             self._take_until(number, min(LOOKAHEAD, frame_ns // 2))
+        self._evidence = None
         if not self._clock.is_running:
             return None
         self._close_interval()
@@ -222,7 +223,7 @@ class Player:
         if sweeps == 0:
             self._effort.forget()
             return None
-        evidence = self._bounds.holding(self._theirs())
+        evidence = self._evidence = self._bounds.holding(self._theirs())
         frame = self._improviser.sample(evidence, sweeps)
         self.report.step = self._clock.now() - began
         self._effort.learn(sweeps, self.report.step)
@@ -237,13 +238,14 @@ class Player:
             return
         too_late = now - due > (end - due) // 2
         if not self._role.model_plays:
-            chosen = no_notes()  # the player may have begun since it was chosen
-        elif chosen is None or too_late:
-            self.report.held += 1
-            chosen = self._played
-        evidence = self._bounds.holding(self._theirs())  # of now: they may have struck or turned something since
-        is_prompt = self._count < len(self._prompt)
-        self._played = chosen & (evidence.clamp != ON) if is_prompt else evidence.admit(chosen)
+            self._played = no_notes()  # the player may have begun since it was chosen
+        else:
+            if chosen is None or too_late:
+                self.report.held += 1
+                chosen = self._played
+            evidence = self._evidence or self._bounds.holding(self._theirs())
+            is_prompt = self._count < len(self._prompt)
+            self._played = chosen & (evidence.clamp != ON) if is_prompt else evidence.admit(chosen)
         self._ledger.play(self._played, due, None if self._touch is None else self._touch.velocity(number))
         self.report.add(now - due)
 
@@ -261,6 +263,7 @@ class Player:
         self._monitor(arrival.message, arrival.at)
         if self._clock.hear(arrival):
             return
+        self._evidence = None  # it may strike or turn something
         if arrival.message == RESET:
             self._ledger.reset(arrival.at)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
 from cgrnn_live.pulse import PulsingClock
-from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording
+from cgrnn_live.recording import MODEL, PLAYER, FileError, Recording, is_same_file
 from cgrnn_live.replay import header
 from cgrnn_live.session_log import LoggingClock, SessionLog
 from cgrnn_live.setup import Setup, beats_of, clock_of, frame_count, make_player, prompt_frames
@@ -34,8 +35,7 @@ def play(setup: Setup) -> dict[str, Any]:
         UsageError: a port, file or option that cannot be had.
         BundleError: the model's bundle is missing or broken.
     """
-    if setup.record is not None and setup.prompt is not None and setup.record.absolute() == setup.prompt.absolute():
-        raise FileError(f"{setup.record} is the prompt itself; give another name for the file to record.")
+    _check_files(setup)
     api = ports.choose_api(setup.api)
     output_name, input_name = _find_ports(setup, api)
     bundle = load_model(setup.sampling)
@@ -51,6 +51,7 @@ def play(setup: Setup) -> dict[str, Any]:
         if setup.log is not None:
             head = header(setup, bundle.fingerprint(), prompt, listens=heard is not None)
             log = SessionLog(setup.log, head)
+            opened.callback(log.close)
         told = time if log is None else LoggingClock(time, log.entries)
         clock = clock_of(setup, own, told, lambda message, at: wires.send(message))
         song = clock if isinstance(clock, SongClock) else None
@@ -71,8 +72,6 @@ def play(setup: Setup) -> dict[str, Any]:
         def end() -> None:
             if isinstance(clock, PulsingClock):
                 clock.end(time.now())
-            if log is not None:
-                log.close()
             if recording is not None:
                 recording.save()
 
@@ -122,6 +121,15 @@ def play(setup: Setup) -> dict[str, Any]:
         "reconnections": wires.reopened,
         **player.report.summary(),
     }
+
+
+def _check_files(setup: Setup) -> None:
+    """Raise FileError if one file would replace another."""
+    files = {"the prompt": setup.prompt, "the file to record": setup.record, "the log": setup.log}
+    named = [(what, path) for what, path in files.items() if path is not None]
+    for (what, path), (other, same) in itertools.combinations(named, 2):
+        if path.absolute() == same.absolute() or is_same_file(path, same):
+            raise FileError(f"{same} is {what} itself; give another name for {other}.")
 
 
 def _find_ports(setup: Setup, api: str) -> tuple[str, str | None]:

@@ -222,3 +222,12 @@ def test_a_recording_does_not_replace_its_prompt(command, bundle: Path, phrase: 
     assert result.returncode == 2
     assert "is the prompt itself" in result.stderr
     assert phrase.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--prompt", "--record"])
+def test_a_log_does_not_replace_another_file(command, bundle: Path, phrase: Path, option: str) -> None:
+    before = phrase.read_bytes()
+    result = command("--port", "daw", "--model", bundle, option, phrase, "--log", phrase)
+    assert result.returncode == 2
+    assert "itself; give another name for the log" in result.stderr
+    assert phrase.read_bytes() == before

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -171,3 +172,22 @@ except SystemExit:
     environment = {name: value for name, value in os.environ.items() if name not in cli.ONE_THREAD}
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert result.stderr == "1\n"
+
+
+def test_an_interrupt_that_comes_out_as_another_error_is_no_fault_of_ours(
+    command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the midst of an extension's import."""
+
+    def importing(**_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    monkeypatch.setattr(cli, "app", importing)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert command("models") == (130, "", "")
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -8,7 +8,7 @@ from cgrnn_bundle.frames import PITCHES, FrameSpec
 from cgrnn_live.clock import MILLISECOND, Arrival, Clock, OfflineClock
 from cgrnn_live.engine import Evidence
 from cgrnn_live.lateness import Effort
-from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Ledger, Message
+from cgrnn_live.ledger import CONTROL, NOTE_OFF, NOTE_ON, Ledger, Message
 from cgrnn_live.listener import Listener
 from cgrnn_live.player import Frame, Player
 from cgrnn_live.roles import Accompaniment, Role, Turns
@@ -94,3 +94,7 @@ class Stage:
 
 def key(milliseconds: float, pitch: int, *, down: bool) -> Arrival:
     return Arrival(round(milliseconds * MILLISECOND), (NOTE_ON if down else NOTE_OFF, pitch, 64 if down else 0))
+
+
+def turn(milliseconds: float, number: int, value: int) -> Arrival:
+    return Arrival(round(milliseconds * MILLISECOND), (CONTROL, number, value))
