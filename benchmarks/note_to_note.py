@@ -178,19 +178,7 @@ def analyse(
     mode: str, trials: list[list[Stamp]], log: Log, echoes: list[Stamp], control: Control, ear: list[Stamp]
 ) -> tuple[Rows, int]:
     """Divide each answer; trials of which JACK lost a message are counted only."""
-    names = (
-        "note to note",
-        "transport",
-        "the grid",
-        "rests",
-        "ours",
-        "bare loop",
-        "way out",
-        "echo: in",
-        "echo: out",
-        "echo",
-    )
-    rows: Rows = {name: [] for name in names} | {"bare loop": control.late}
+    rows: Rows = {name: [] for name in ROWS} | {"bare loop": control.late}
     origin, frame = log.grid[0], log.grid[1] - log.grid[0]
     ons = [at for at, message in log.sent if begins_note(message)]
     lost = 0

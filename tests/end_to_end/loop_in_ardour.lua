@@ -1,31 +1,13 @@
 -- Ardour, without its window: loops over a part of a session at 97 BPM. Its Lua cannot set a loop, but a session on disk
 -- can have one: with STEP=make it saves one with a range, and once the file says that this is the loop, plays it.
--- It says how far it is, and is told to go on, by files in TAKE_FOLDER.
 
-local folder = os.getenv("TAKE_FOLDER")
-local RATE, BPM = 48000, 97
-local BY_US = ARDOUR.TransportRequestSource.TRS_UI
+dofile(os.getenv("SHARED_SCRIPT"))
 
-local function say(name) io.open(folder .. "/" .. name, "w"):close() end
-local function is_said(name)
-  local file = io.open(folder .. "/" .. name)
-  if file then file:close() end
-  return file ~= nil
-end
-local function wait(seconds) ARDOUR.LuaAPI.usleep(math.floor(seconds * 1e6)) end
 local function at(beats) return Temporal.timepos_t(math.floor(beats * 60 / BPM * RATE + 0.5)) end
 
 if os.getenv("STEP") == "make" then
   AudioEngine:set_backend("None (Dummy)", "", "")
-  local session = create_session(folder .. "/take", "take", RATE)
-  assert(session, "no session")
-  local map = Temporal.TempoMap.write_copy()
-  map:set_tempo(Temporal.Tempo(BPM, BPM, 4), Temporal.timepos_t(0))
-  Temporal.TempoMap.update(map)
-  map = nil
-  local one = ARDOUR.ChanCount(ARDOUR.DataType("midi"), 1)
-  session:new_midi_track(
-    one, one, true, ARDOUR.PluginInfo(), nil, nil, 1, "jam", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)
+  local session = session_with_track()
   session:locations():add_range(at(tonumber(os.getenv("LOOP_BEGINS"))), at(tonumber(os.getenv("LOOP_ENDS"))))
   session:save_state("")
   wait(0.5)

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.jack
 
 MAIN = "from cgrnn_live.cli import main; main()"
 RECORD, LOOP = (Path(__file__).with_name(f"{verb}_in_ardour.lua") for verb in ("record", "loop"))
+SHARED = Path(__file__).with_name("ardour.lua")
 BPM = 97
 SECONDS = 62
 PERIOD_MS = 256 / 48
@@ -53,19 +54,19 @@ def _check_clock(overheard: Overheard) -> None:
 
 @contextmanager
 def ardour(folder: Path, script: Path, **told: str) -> Iterator["tuple[subprocess.Popen[bytes], dict[str, str]]"]:
-    """Ardour with a track "jam",, ready, and the environment that finds its JACK server."""
+    """Ardour with a track "jam", ready, and the environment that finds its JACK server."""
     with jack_server(f"-ardour-{folder.name}") as server:
-        environment = {**server.variables, "HOME": str(folder), "TAKE_FOLDER": str(folder), **told}
-        with _started(folder, script, environment) as process:
+        with _started(folder, script, {**server.variables, **told}) as process:
             _wait_for(folder / "ready", 40, process)
             if not _comes(server, "ardour:jam/midi_in 1"):
                 raise NoPortsError("it has no ports")
-            yield process, environment
+            yield process, server.variables
 
 
 @contextmanager
 def _started(folder: Path, script: Path, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     line = ["xvfb-run", "-a", "ardour7-lua", str(script)]
+    environment = {**environment, "HOME": str(folder), "TAKE_FOLDER": str(folder), "SHARED_SCRIPT": str(SHARED)}
     with (folder / "ardour.log").open("a") as log:
         process = subprocess.Popen(line, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     try:
@@ -158,8 +159,7 @@ def record(folder: Path) -> tuple[list[float], Overheard]:
 def loop(folder: Path) -> tuple[list[float], Overheard]:
     """Loop in Ardour; how far from the loop's eighths each onset of the passes after the first was sent, in ms."""
     beats = {"LOOP_BEGINS": str(LOOP_BEGINS), "LOOP_ENDS": str(LOOP_ENDS)}
-    told = {**os.environ, "HOME": str(folder), "TAKE_FOLDER": str(folder), "STEP": "make", **beats}
-    with _started(folder, LOOP, told) as making, suppress(subprocess.TimeoutExpired):
+    with _started(folder, LOOP, {**os.environ, "STEP": "make", **beats}) as making, suppress(subprocess.TimeoutExpired):
         making.wait(20)
     session = folder / "take" / "take.ardour"
     state = session.read_text() if session.exists() else ""
