@@ -119,7 +119,7 @@ class Player:
         self._passes_pedal = passes_pedal
         self._monitor = monitor
         self._played: Frame = no_notes()
-        self._evidence: Evidence | None = None  # what the chosen frame was sampled for, while nothing has arrived since
+        self._evidence: Evidence | None = None  # what the last frame was sampled for, while nothing has arrived since
         self._is_open = False  # a frame was due whose interval is not closed yet
         self._count = 0  # frames that were due so far
         self.waits = not clock.is_running
@@ -184,7 +184,6 @@ class Player:
         frame_ns = self._clock.due(number) - self._clock.due(number - 1)  # 0 where neither can be told
         if self._role.hears_player and frame_ns > 0:
             self._take_until(number, min(LOOKAHEAD, frame_ns // 2))
-        self._evidence = None
         if not self._clock.is_running:
             return None
         self._close_interval()

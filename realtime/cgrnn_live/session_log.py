@@ -141,7 +141,7 @@ class LoggedClock(EvenGrid):
         self._last = self._origin = self._next("o").number
 
     def now(self) -> int:
-        """See `Clock.now`; `Stopped` where the log is cut off, if nothing was said to be over before."""
+        """See `Clock.now`; `Stopped` where the log is cut off, and from then on its last time."""
         was_over = self._is_over
         try:
             self._last += self._next("n").number
@@ -158,7 +158,6 @@ class LoggedClock(EvenGrid):
         """See `Clock.wait`."""
         entry = self._next("w", "m", "s")
         if entry.kind == "s":
-            self._is_over = True
             raise Stopped
         if entry.kind == "w":
             return None

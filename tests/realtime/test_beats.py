@@ -77,6 +77,7 @@ def test_a_loop_of_whole_bars_has_no_gap(bars: int) -> None:
     song.run(24 * 4 * bars)
     for turn in range(1, 4):
         song.now -= 2 * MILLISECOND
+        song.beats.moment(round(song.now + 30 * MILLISECOND))  # a note that is due beyond the seam
         song.say(SONG_POSITION, 0, 0)
         song.now += 2 * MILLISECOND
         song.run(24 * 4 * bars)

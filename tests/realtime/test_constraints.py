@@ -1,5 +1,7 @@
 """The model within bounds that change while it plays: 2,000 frames around random chords; each bound by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -196,6 +198,16 @@ def test_more_density_is_more_notes() -> None:
             count += int(frame.sum())
         played.append(count)
     assert played[0] < played[1] < played[2]
+
+
+def test_the_engine_draws_no_more_than_the_voices_by_itself() -> None:
+    engine = Engine(load(find_bundle("pop")), seed=1)
+    counts: list[int] = []
+    for _ in range(60):
+        frame = engine.sample(replace(Evidence.build(held=[60]), voices=2))
+        counts.append(int(np.count_nonzero(frame)))
+        engine.advance(frame)
+    assert max(counts) == 3, "two beside the one that is held"
 
 
 def test_beyond_the_voices_the_outermost_notes_stay_the_highest_first() -> None:
