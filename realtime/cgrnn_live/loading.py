@@ -44,16 +44,18 @@ def load_model(sampling: Sampling) -> Bundle:
     return load(find_bundle(default_model() if sampling.model is None else sampling.model))
 
 
-def open_engine(sampling: Sampling, bundle: Bundle | None = None) -> tuple[Engine, Evidence]:
-    """Return the engine, its probe checked, and what its frames may hold; BundleError if it cannot be had.
+def make_engine(sampling: Sampling, bundle: Bundle) -> Engine:
+    """Return the engine of a loaded model, its probe checked; BundleError if it is none that plays notes here."""
+    from cgrnn_live.engine import Engine  # ONNX Runtime: more than half a second
 
-    ``bundle`` is the model's, where it is loaded already.
-    """
-    from cgrnn_live.engine import Engine, Evidence  # ONNX Runtime: more than half a second
+    return Engine(bundle, seed=sampling.seed, temperature=sampling.temperature, sweeps=sampling.gibbs)
 
-    bundle = bundle or load_model(sampling)
-    engine = Engine(bundle, seed=sampling.seed, temperature=sampling.temperature, sweeps=sampling.gibbs)
-    return engine, Evidence.build(sampling.low, sampling.high, sampling.scale)
+
+def open_engine(sampling: Sampling) -> tuple[Engine, Evidence]:
+    """Return the engine, its probe checked, and what its frames may hold; BundleError if it cannot be had."""
+    from cgrnn_live.engine import Evidence
+
+    return make_engine(sampling, load_model(sampling)), Evidence.build(sampling.low, sampling.high, sampling.scale)
 
 
 def open_wave_engine(

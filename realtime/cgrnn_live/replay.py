@@ -16,7 +16,7 @@ from cgrnn_bundle.frames import PITCHES
 from cgrnn_live.clock import Stopped
 from cgrnn_live.control_options import Split, Strength
 from cgrnn_live.ledger import Message
-from cgrnn_live.loading import Sampling, load_model, open_engine
+from cgrnn_live.loading import Sampling, load_model, make_engine
 from cgrnn_live.options import FrameLength
 from cgrnn_live.player import Frame
 from cgrnn_live.recording import MODEL, PLAYER, FileError, Take, is_same_file, write_whole
@@ -80,7 +80,7 @@ def _replay(log: Path, lines: Iterator[str], out: Path) -> dict[str, Any]:
     bundle = load_model(setup.sampling)
     if bundle.fingerprint() != head["model"]:
         raise LogError(f"{log} was played by another model than {bundle.manifest.name!r} is now; restore that one.")
-    engine, _ = open_engine(setup.sampling, bundle)
+    engine = make_engine(setup.sampling, bundle)
     own = engine.frame_spec
     time = LoggedClock(setup.spec(own).frame_seconds, lines)
     clock = clock_of(setup, own, time, lambda message, at: None)

@@ -14,7 +14,7 @@ from cgrnn_live.clock import SECOND, InternalClock
 from cgrnn_live.connections import Connections
 from cgrnn_live.keys import Keys
 from cgrnn_live.ledger import Message
-from cgrnn_live.loading import load_model, open_engine
+from cgrnn_live.loading import load_model, make_engine
 from cgrnn_live.performance import ending_on_signals, perform
 from cgrnn_live.player import Player
 from cgrnn_live.portnames import PortError, is_same, match
@@ -39,7 +39,7 @@ def play(setup: Setup) -> dict[str, Any]:
     api = ports.choose_api(setup.api)
     output_name, input_name = _find_ports(setup, api)
     bundle = load_model(setup.sampling)
-    engine, _ = open_engine(setup.sampling, bundle)
+    engine = make_engine(setup.sampling, bundle)
     own = engine.frame_spec
     prompt = prompt_frames(setup, own)
     time = InternalClock(setup.spec(own).frame_seconds)
