@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cgrnn_live.ports import rtmidi
+from cgrnn_live.ports import listen, rtmidi
 
 EAR = "cgrnn-bench ear"
 """The name under which `ear` is found."""
@@ -46,10 +46,11 @@ def ear() -> Iterator[None]:
     """A virtual MIDI input of this process, `EAR` to all others."""
     port: Any = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name="cgrnn-bench")
     port.open_virtual_port("ear")
-    port.set_callback(lambda event, data: None)  # else its queue fills up
+    deafen = listen(port, lambda message: None)  # else its queue fills up
     try:
         yield
     finally:
+        deafen()
         port.close_port()
         port.delete()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cgrnn_live.ledger import NOTE_OFF, NOTE_ON, Message
-from cgrnn_live.ports import SETTLING_SECONDS, rtmidi
+from cgrnn_live.ports import SETTLING_SECONDS, listen, rtmidi
 
 EAR = "cgrnn-bench human:ear"
 PARTNER = "cgrnn-live in:cgrnn-live in"
@@ -34,7 +34,7 @@ class Human:
         self._hands: list[Any] = []
         self._ear: Any = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=EAR.split(":")[0])
         self._ear.open_virtual_port(EAR.split(":")[1])
-        self._ear.set_callback(lambda event, _: self.heard.append((time.perf_counter_ns(), tuple(event[0]))))
+        self._deafen = listen(self._ear, lambda message: self.heard.append((time.perf_counter_ns(), message)))
 
     def hand(self, port: str, seconds: float = 20.0) -> Send:
         """Connect an output to ``port``, as soon as that is there; return what sends through it."""
@@ -66,7 +66,7 @@ class Human:
     def close(self) -> None:
         """Close the ear and let go of all keys."""
         time.sleep(SETTLING_SECONDS)  # a port that closes loses what it holds
-        self._ear.cancel_callback()
+        self._deafen()
         for port in (self._ear, *self._hands):
             port.close_port()
             port.delete()

@@ -6,9 +6,9 @@ an unknown port must say which ports there are.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,10 +33,8 @@ APIS = {
 """By name, in the order in which "auto" tries those that this system has."""
 
 SETTLING_SECONDS = 0.05
-"""Before closing an output: JACK takes messages once a period, and loses what it has not taken when the port closes."""
-
-CLOSING_SECONDS = 1.0
-"""Longest wait for an input to close: it can deadlock with a callback in flight."""
+"""Until a MIDI system's own thread is done with what is about to be closed: some periods of JACK, which takes messages
+once in each and loses what it has not taken when the port closes; some waits for Python's lock."""
 
 
 def choose_api(wanted: str = "auto") -> str:
@@ -128,6 +126,7 @@ class Output:
         """Let the last messages leave, then close."""
         time.sleep(SETTLING_SECONDS)
         self._port.close_port()
+        time.sleep(SETTLING_SECONDS)  # rtmidi frees the messages' buffer while JACK's thread may still look into it
         self._port.delete()
 
 
@@ -150,20 +149,34 @@ class Input:
         else:
             self._port, self.name = _open(rtmidi.MidiIn, name, api, "input")
 
-        def arrived(event: tuple[list[int], float], _: object) -> None:
-            put(Arrival(time.perf_counter_ns(), tuple(event[0])))
-
         self._port.ignore_types(timing=not hears_clock)  # the rest as it is by default: ignored
-        self._port.set_callback(arrived)
+        self._end = listen(self._port, lambda message: put(Arrival(time.perf_counter_ns(), message)))
 
     def close(self) -> None:
-        """Close, waiting at most `CLOSING_SECONDS`."""
-        self._port.cancel_callback()
-        closing = threading.Thread(target=self._port.close_port, daemon=True)
-        closing.start()
-        closing.join(CLOSING_SECONDS)
-        if not closing.is_alive():
-            self._port.delete()
+        """Close; what arrives meanwhile is lost."""
+        self._end()
+        self._port.close_port()
+        self._port.delete()
+
+
+def listen(port: Any, put: Callable[[Message], None]) -> Callable[[], None]:
+    """Hand each message that arrives at an rtmidi input to ``put``, from a thread of rtmidi's.
+
+    Returns:
+        What ends this; the port is to be closed after it. rtmidi frees a callback as it is cancelled, though its thread
+        may be waiting for Python's lock to call it, and closes a port with that lock held, which waits for the thread.
+    """
+    token = object()
+    port.set_callback(lambda event, _: put(tuple(event[0])), token)
+    called = next(holder for holder in gc.get_referrers(token) if isinstance(holder, tuple))  # rtmidi has its address
+
+    def end() -> None:
+        nonlocal called
+        port.cancel_callback()
+        time.sleep(SETTLING_SECONDS)
+        called = ()
+
+    return end
 
 
 def _list(kind: type[Any], api: str) -> list[str]:

@@ -17,7 +17,7 @@ from cgrnn_bundle.bundle import Bundle, Manifest, Probe, Sizes, Training, save
 from cgrnn_bundle.frames import FrameSpec
 from cgrnn_bundle.layout import tensors_of
 from cgrnn_bundle.probe import record_probe
-from cgrnn_live.ports import rtmidi
+from cgrnn_live.ports import listen, rtmidi
 from jack import JackServer, jack_server
 from small_bundles import open_transition, value_infos
 
@@ -138,7 +138,7 @@ class Ear:
         self.messages: list[tuple[float, tuple[int, ...]]] = []
         self._input: Any = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=client)
         self._input.open_virtual_port(port)
-        self._input.set_callback(lambda event, _: self.messages.append((time.monotonic(), tuple(event[0]))))
+        self._deafen = listen(self._input, lambda message: self.messages.append((time.monotonic(), message)))
 
     def hear_clocks(self) -> None:
         """Take in MIDI clocks too, from now on."""
@@ -168,7 +168,7 @@ class Ear:
     def close(self) -> None:
         """Take the port away; again, nothing."""
         if self._input is not None:
-            self._input.cancel_callback()
+            self._deafen()
             self._input.close_port()
             self._input.delete()
             self._input = None
