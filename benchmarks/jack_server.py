@@ -24,11 +24,19 @@ def server() -> Iterator[None]:
     if _answers():
         yield
         return
+    with own_server():
+        yield
+
+
+@contextmanager
+def own_server(period: int = 256, said: int = subprocess.DEVNULL) -> Iterator[None]:
+    """Use a JACK server of our own with a dummy driver, whose complaints go to the file ``said``."""
     if shutil.which("jackd") is None:
-        sys.exit("No JACK server runs and jackd is not installed: on Debian and Ubuntu, `apt install jackd2`.")
+        sys.exit("jackd is not installed: on Debian and Ubuntu, `apt install jackd2`.")
+    os.environ["JACK_NO_START_SERVER"] = "1"
     name = os.environ["JACK_DEFAULT_SERVER"] = f"cgrnn-bench-{os.getpid()}"
-    line = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    line = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=said)
     try:
         deadline = time.monotonic() + 10
         while not _answers():

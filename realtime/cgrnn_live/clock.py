@@ -97,7 +97,7 @@ class EvenGrid:
 
 
 class InternalClock(EvenGrid):
-    """The computer's own clock. MIDI input callbacks put their `Arrival`s into `inbox` and do nothing else."""
+    """The computer's own clock. What arrives is put into `inbox`, from any thread."""
 
     def __init__(self, frame_seconds: float) -> None:
         """Make a clock whose frames are ``frame_seconds`` long."""

@@ -6,9 +6,9 @@ an unknown port must say which ports there are.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,8 +33,10 @@ APIS = {
 """By name, in the order in which "auto" tries those that this system has."""
 
 SETTLING_SECONDS = 0.05
-"""Until a MIDI system's own thread is done with what is about to be closed: some periods of JACK, which takes messages
-once in each and loses what it has not taken when the port closes; some waits for Python's lock."""
+"""Before closing an output: JACK takes messages once a period, and loses what it has not taken when the port closes."""
+
+POLL_SECONDS = 0.001
+"""Between two looks for what has arrived."""
 
 
 def choose_api(wanted: str = "auto") -> str:
@@ -131,7 +133,7 @@ class Output:
 
 
 class Input:
-    """An open MIDI input that stamps each message as it arrives and hands it on; its callback does nothing else."""
+    """An open MIDI input that stamps each message within `POLL_SECONDS` of its arrival and hands it on."""
 
     def __init__(
         self, put: Callable[[Arrival], None], api: str, name: str | None = None, *, hears_clock: bool = False
@@ -150,31 +152,38 @@ class Input:
             self._port, self.name = _open(rtmidi.MidiIn, name, api, "input")
 
         self._port.ignore_types(timing=not hears_clock)  # the rest as it is by default: ignored
-        self._end = listen(self._port, lambda message: put(Arrival(time.perf_counter_ns(), message)))
+        self._end_listening = listen(self._port, lambda message: put(Arrival(time.perf_counter_ns(), message)))
 
     def close(self) -> None:
         """Close; what arrives meanwhile is lost."""
-        self._end()
+        self._end_listening()
         self._port.close_port()
         self._port.delete()
 
 
 def listen(port: Any, put: Callable[[Message], None]) -> Callable[[], None]:
-    """Hand each message that arrives at an rtmidi input to ``put``, from a thread of rtmidi's.
+    """Hand each message that arrives at an rtmidi input to ``put``, from a thread of ours.
+
+    A callback would be called from a thread of the MIDI system's, which then waits for Python's lock: under JACK all
+    programs wait with it, and if the port is closed meanwhile, ours crashes or stands still (decision 18).
 
     Returns:
-        What ends this; the port is to be closed after it. rtmidi frees a callback as it is cancelled, though its thread
-        may be waiting for Python's lock to call it, and closes a port with that lock held, which waits for the thread.
+        What ends this; call it before the port is closed.
     """
-    token = object()
-    port.set_callback(lambda event, _: put(tuple(event[0])), token)
-    called = next(holder for holder in gc.get_referrers(token) if isinstance(holder, tuple))  # rtmidi has its address
+    is_over = threading.Event()
+
+    def poll() -> None:
+        while not is_over.is_set():
+            while (event := port.get_message()) is not None:
+                put(tuple(event[0]))
+            time.sleep(POLL_SECONDS)
+
+    polling = threading.Thread(target=poll, name="listener", daemon=True)
+    polling.start()
 
     def end() -> None:
-        nonlocal called
-        port.cancel_callback()
-        time.sleep(SETTLING_SECONDS)
-        called = ()
+        is_over.set()
+        polling.join()
 
     return end
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cgrnn_live.ports import rtmidi
+from cgrnn_live.ports import listen, rtmidi
 
 CLOCK, START, CONTINUE, STOP = 0xF8, 0xFA, 0xFB, 0xFC
 NOTE_OFF, NOTE_ON = 0x80, 0x90
@@ -96,17 +96,17 @@ class Overheard:
         return float("inf") if sounding else 0.0
 
 
-def _listen(part: str, heard: list[tuple[float, list[int]]]) -> Any:
+def _listen(part: str, heard: list[tuple[float, tuple[int, ...]]]) -> Any:
     port = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name=f"overhears {part}")
     (number,) = (number for number, name in enumerate(port.get_ports()) if part in name)
     port.ignore_types(timing=False)
-    port.set_callback(lambda event, _: heard.append((time.monotonic(), event[0])))
     port.open_port(number)
+    listen(port, lambda message: heard.append((time.monotonic(), message)))
     return port
 
 
 if __name__ == "__main__":
-    heard: list[tuple[float, list[int]]] = []
+    heard: list[tuple[float, tuple[int, ...]]] = []
     ports = [_listen(part, heard) for part in sys.argv[1:]]
     print("ready", flush=True)
     sys.stdin.read()
