@@ -14,6 +14,13 @@ end
 
 function wait(seconds) ARDOUR.LuaAPI.usleep(math.floor(seconds * 1e6)) end
 
+-- Started before there is a session: else every other session that is loaded has no port in JACK; so, one of thirty.
+function start_on_jack()
+  AudioEngine:set_backend("JACK", "ardour", "")
+  assert(AudioEngine:start() == 0, "JACK does not answer")
+  wait(1)
+end
+
 -- A session at BPM with one MIDI track, "jam"; and the track.
 function session_with_track()
   local session = create_session(folder .. "/take", "take", RATE)

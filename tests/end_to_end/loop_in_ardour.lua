@@ -13,7 +13,7 @@ if os.getenv("STEP") == "make" then
   wait(0.5)
   close_session()
 else
-  AudioEngine:set_backend("JACK", "ardour", "")
+  start_on_jack()
   ARDOUR.config():set_send_midi_clock(true)
   local session = load_session(folder .. "/take", "take")
   assert(session and session:locations():auto_loop_location(), "no loop")

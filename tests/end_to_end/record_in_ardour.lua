@@ -10,7 +10,7 @@ local function record(session, seconds)
   wait(1.5)
 end
 
-AudioEngine:set_backend("JACK", "ardour", "")
+start_on_jack()
 local session, tracks = session_with_track()
 ARDOUR.config():set_send_midi_clock(true)
 for track in tracks:iter() do
