@@ -1,5 +1,7 @@
 """Finding ports by name, and saying why one cannot be had. Real ports are opened in tests/end_to_end."""
 
+import threading
+
 import pytest
 
 from cgrnn_live import ports
@@ -106,3 +108,33 @@ def test_an_api_of_another_system_is_said_with_those_that_are_here() -> None:
 
 def test_only_windows_has_no_virtual_ports() -> None:
     assert [name for name in ports.APIS if not ports.has_virtual_ports(name)] == ["winmm"]
+
+
+class Slow:
+    """An rtmidi input with three messages, in whose third reading the port is to be closed."""
+
+    def __init__(self) -> None:
+        self.is_read = threading.Event()
+        self.may_end = threading.Event()
+        self.messages = [[0x90, 60, 1], [0xF8], [0x80, 60, 0]]
+        self.in_use = 0
+
+    def get_message(self) -> tuple[list[int], float] | None:
+        self.in_use += 1
+        if len(self.messages) == 1:
+            self.is_read.set()
+            self.may_end.wait(5)
+        message = self.messages.pop(0) if self.messages else None
+        self.in_use -= 1
+        return None if message is None else (message, 0.0)
+
+
+def test_an_input_is_touched_no_more_once_listening_has_ended() -> None:
+    port = Slow()
+    heard: list[tuple[int, ...]] = []
+    end = ports.listen(port, heard.append)
+    assert port.is_read.wait(5)
+    threading.Timer(0.05, port.may_end.set).start()
+    end()
+    assert not port.in_use, "it could be deleted while it is read"
+    assert heard == [(0x90, 60, 1), (0xF8,), (0x80, 60, 0)]
